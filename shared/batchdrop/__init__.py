@@ -1,0 +1,1 @@
+"""Batchdrop: drop a JSONL file of OpenAI batch requests into a bucket, get every answer back in order."""

@@ -1,0 +1,167 @@
+"""Every transition there is, as data. The conditional writes, the table in docs/data-model.md and the test oracle come from it.
+
+A ``Row`` says: an item in one of ``sources`` may become ``target`` if its guards hold, under the same write as what
+``also`` says. No source means that the item is born; ``target`` None that its state stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from batchdrop.core.model import BatchState as B
+from batchdrop.core.model import ChunkState as C
+from batchdrop.core.model import JobState as J
+
+if TYPE_CHECKING:
+    from batchdrop.core.model import State
+
+
+class Op(Enum):
+    """How a guard compares an attribute."""
+
+    ABSENT = "is absent"
+    PRESENT = "is there"
+    EQUAL = "="
+    AT_MOST = "<="  # also true where the attribute is absent
+    ZERO = "= 0"
+
+
+class Guard(Enum):
+    """A condition besides the state left: (attribute, comparison, words for the docs)."""
+
+    UNBORN = ("item", Op.ABSENT, "no such item")
+    CLAIM = ("claim", Op.EQUAL, "claim")
+    LEASE_OVER = ("lease_until", Op.AT_MOST, "lease over")
+    CURSOR = ("cursor", Op.EQUAL, "cursor as read")
+    SAME_FILE = ("file_id", Op.EQUAL, "same file id")
+    SAME_BATCH = ("openai_batch_id", Op.EQUAL, "same batch id")
+    RANK = ("rank", Op.AT_MOST, "rank not lower")
+    ALL_COLLECTED = ("open_chunks", Op.ZERO, "open chunks = 0")
+    NOT_CANCELLED = ("cancel_requested_at", Op.ABSENT, "no cancel asked")
+    CANCEL_ASKED = ("cancel_requested_at", Op.PRESENT, "cancel asked")
+    LEADER = ("leader", Op.EQUAL, "admission lease held")
+    POINTER = ("newest_job_id", Op.EQUAL, "pointer as read")
+
+    @property
+    def attribute(self) -> str:
+        return self.value[0]
+
+    @property
+    def op(self) -> Op:
+        return self.value[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One transition. ``job`` are guards on the job item in the same transaction, with the states it must be in."""
+
+    id: str
+    sources: tuple[State, ...]
+    target: State | tuple[State, ...] | None
+    guards: tuple[Guard, ...] = ()
+    also: str = ""
+    job_states: tuple[State, ...] = ()
+    job_guards: tuple[Guard, ...] = ()
+
+    @property
+    def targets(self) -> tuple[State, ...]:
+        """States that it may lead to; the source's own where the state stays."""
+        if self.target is None:
+            return self.sources
+        return self.target if isinstance(self.target, tuple) else (self.target,)
+
+
+ROWS = {
+    row.id: row
+    for row in (
+        Row("J1", (), (J.PLANNING, J.FAILED), (Guard.UNBORN,), "the key's pointer to its newest job"),
+        Row("J2", (J.PLANNING,), None, (Guard.CLAIM, Guard.CURSOR), "new cursor; the chunk and its batches, each absent"),
+        Row("J2.claim", (J.PLANNING,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
+        Row("J2.rest", (J.PLANNING,), None, (Guard.CLAIM,), "lease given back; due at once"),
+        Row("J3", (J.PLANNING,), J.RUNNING, (Guard.CLAIM, Guard.CURSOR), "totals; from here spending is permitted"),
+        Row("J4", (J.PLANNING,), J.FAILED, (Guard.CLAIM,), "reason"),
+        Row("J5", (J.RUNNING,), J.ASSEMBLING, (Guard.ALL_COLLECTED, Guard.CLAIM), "claim + 1, lease"),
+        Row("J5.claim", (J.ASSEMBLING,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
+        Row("J5.note", (J.ASSEMBLING,), None, (Guard.CLAIM,), "how far the outputs are"),
+        Row("J6", (J.ASSEMBLING,), (J.COMPLETED, J.CANCELLED), (Guard.CLAIM,), "version ids of the outputs"),
+        Row("J7", (J.RUNNING,), None, (Guard.NOT_CANCELLED,), "time of the request"),
+        Row("J8", (J.COMPLETED, J.CANCELLED, J.FAILED), None, (), "cleaned: no longer due"),
+        Row("C0", (), C.OPEN, (Guard.UNBORN,), "part of J2"),
+        Row("C1.claim", (C.OPEN,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
+        Row(
+            "C1",
+            (C.OPEN,),
+            C.COLLECTED,
+            (Guard.CLAIM,),
+            "part's size; the job's open chunks - 1",
+            job_states=(J.RUNNING,),
+        ),
+        Row("B0", (), B.QUEUED, (Guard.UNBORN,), "part of J2, B12 or B13"),
+        Row(
+            "B1",
+            (B.QUEUED,),
+            B.ADMITTED,
+            (Guard.CLAIM,),
+            "lease; under the admission lease",
+            job_states=(J.RUNNING,),
+            job_guards=(Guard.NOT_CANCELLED,),
+        ),
+        Row("B2", (B.ADMITTED,), B.UPLOADING, (Guard.CLAIM,), "claim + 1, lease = deadline + 60 s"),
+        Row("B3", (B.UPLOADING,), B.CREATING, (Guard.CLAIM,), "file id, intent, claim + 1, lease = now + CreateLeaseSeconds"),
+        Row("B4", (B.CREATING,), B.IN_FLIGHT, (Guard.CLAIM,), "OpenAI's batch id"),
+        Row("B5", (B.CREATING,), B.IN_FLIGHT, (Guard.SAME_FILE,), "OpenAI's batch id (adopted)"),
+        Row("B6.lease", (B.ADMITTED, B.UPLOADING), B.QUEUED, (Guard.CLAIM, Guard.LEASE_OVER), "not before"),
+        Row("B6.refused", (B.ADMITTED, B.UPLOADING), B.QUEUED, (Guard.CLAIM,), "passing refusal; not before"),
+        Row("B7.refused", (B.CREATING,), B.QUEUED, (Guard.CLAIM,), "definite passing refusal; file id removed; not before"),
+        Row("B7.fenced", (B.CREATING,), B.QUEUED, (Guard.SAME_FILE,), "file deleted, none listed; file id removed"),
+        Row("B7.ended", (B.CREATING,), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),
+        Row("B8", (B.ADMITTED, B.UPLOADING, B.CREATING), B.BLOCKED, (Guard.CLAIM,), "operator must act: reason"),
+        Row("B8.mended", (B.BLOCKED,), B.QUEUED, (Guard.CLAIM,), "tried again; reason removed"),
+        Row("B9", (B.IN_FLIGHT,), None, (Guard.SAME_BATCH, Guard.RANK), "remote status, counts"),
+        Row("B10", (B.IN_FLIGHT,), B.ENDED, (Guard.SAME_BATCH,), "file ids, error codes"),
+        Row("B11", (B.ENDED,), B.QUEUED, (Guard.CLAIM,), "failed for a passing reason; not before, file id removed"),
+        Row("B12.claim", (B.ENDED,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
+        Row(
+            "B12",
+            (B.ENDED,),
+            B.FETCHED,
+            (Guard.CLAIM,),
+            "its usage and counts into the job; the batches of what goes again, each absent",
+            job_states=(J.RUNNING,),
+        ),
+        Row("B13", (B.QUEUED,), B.RETIRED, (Guard.CLAIM,), "two new batches, each absent"),
+        Row(
+            "B14",
+            (B.QUEUED, B.ADMITTED),
+            B.RETIRED,
+            (Guard.CLAIM,),
+            "dropped by a cancel",
+            job_states=(J.RUNNING,),
+            job_guards=(Guard.CANCEL_ASKED,),
+        ),
+        Row(
+            "B15",
+            tuple(state for state in B if state not in (B.FETCHED, B.RETIRED, B.QUARANTINED)),
+            B.QUARANTINED,
+            (Guard.CLAIM,),
+            "five crashes on this item",
+        ),
+    )
+}
+
+#: Remote statuses in the order that a batch passes them. An unknown one ranks lowest: shown, never final.
+RANKS = {"validating": 1, "in_progress": 2, "finalizing": 3, "cancelling": 3}
+ENDED_STATUSES = frozenset({"completed", "failed", "expired", "cancelled"})
+
+
+def rank(status: str) -> int:
+    """How far a remote status is; 4 for those that end a batch, 0 for one that we do not know."""
+    return 4 if status in ENDED_STATUSES else RANKS.get(status, 0)
+
+
+#: States in which a batch counts against the token limit.
+OCCUPYING = frozenset({B.ADMITTED, B.UPLOADING, B.CREATING, B.IN_FLIGHT})
+#: States in which nothing more happens to a batch.
+FINAL = frozenset({B.FETCHED, B.RETIRED, B.QUARANTINED})

@@ -1,0 +1,70 @@
+"""Limits and endpoints of the Batch API, with source and date.
+
+Sources, all read on 2026-11-22: [G] OpenAI's Batch guide; [O] ``openai-openapi`` at f85dbe2; [S] ``openai-python`` 3.54;
+[L] seen live by third parties; [U] unverified, chosen on the safe side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REQUESTS_PER_BATCH = 50_000  #: [O]
+BYTES_PER_BATCH = 209_715_200  #: [L] the figure in the API's own error message, 2026-04
+EMBEDDING_INPUTS_PER_BATCH = 50_000  #: [O] inputs over all requests of a batch
+CREATES_PER_HOUR = 2_000  #: [G] per organization
+CUSTOM_ID_CHARACTERS = 64  #: [U] OpenAI publishes none; 64 is what compatible providers enforce
+UPLOAD_SECONDS_TO_LIVE = 30 * 86_400  #: [S] the longest ``expires_after`` of a file
+
+REQUESTS_PER_CHUNK = 50_000
+BYTES_PER_CHUNK = 200_000_000
+PROJECTED_BYTES_PER_CHUNK = 1_000_000_000
+PROJECTED_BYTES_PER_BATCH = 100_000_000  #: [L] downloads above about 200 MB are cut, openai-python#2959
+PAIRS_PER_CHUNK = 20
+BATCHES_PER_CHUNK = 50  #: keeps every transaction below DynamoDB's 100 items
+PAIRS_PER_JOB = 100
+LINE_BYTES = 200_000_000  #: a longer line fits no batch
+LINE_DEPTH = 128
+KEY_BYTES = 1_000  #: leaves room for our suffix below S3's 1,024
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint that takes batches. ``answer_bytes``: the projected size of one result line, without embeddings."""
+
+    path: str
+    answer_bytes: int
+    embeds: bool = False
+
+
+ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
+    {
+        endpoint.path: endpoint
+        for endpoint in (
+            # [S] resources/batches.py of 3.54 and [O]. 2,000 bytes: 50,000 usual answers stay within 100 MB.
+            Endpoint("/v1/responses", 2_000),
+            Endpoint("/v1/chat/completions", 2_000),
+            Endpoint("/v1/embeddings", 500, embeds=True),
+            Endpoint("/v1/completions", 2_000),
+            Endpoint("/v1/moderations", 2_000),
+            # Answers carry base64 images of one to three MB.
+            Endpoint("/v1/images/generations", 3_000_000),
+            Endpoint("/v1/images/edits", 3_000_000),
+            Endpoint("/v1/videos", 2_000),
+            # Azure's deployments are called without the version.
+            Endpoint("/chat/completions", 2_000),
+            Endpoint("/embeddings", 500, embeds=True),
+            Endpoint("/responses", 2_000),
+        )
+    }
+)
+
+EMBEDDING_DIMENSIONS = 3_072  #: of the largest model, where a request names none
+BYTES_PER_DIMENSION = 21  #: a float in JSON text, [L] about 35 kB for 1,536 of them with base64 half of that
+
+#: Prompt tokens are estimated from bytes: four bytes a token is English prose in OpenAI's tokenizers.
+BYTES_PER_TOKEN = 4

@@ -1,0 +1,247 @@
+"""The three nouns: a Job is delivered, a Chunk is joined, a Batch is submitted.
+
+Fields are the attributes of the table's items (docs/data-model.md). Times are UTC, whole seconds; sizes are bytes;
+byte ranges are half open. ``claim`` counts the invocations that owned an item: a write under an old claim fails.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003 - msgspec reads the annotations at run time
+from enum import StrEnum
+from typing import Any, ClassVar
+
+import msgspec
+
+
+class JobState(StrEnum):
+    """Where a job stands. ``completed``, ``failed`` and ``cancelled`` are final."""
+
+    PLANNING = "planning"  #: its file is being judged; nothing may be bought
+    RUNNING = "running"  #: batches are bought, fetched and joined
+    ASSEMBLING = "assembling"  #: every chunk is joined; the outputs are being put together
+    COMPLETED = "completed"  #: the results are in place, even if every request failed
+    FAILED = "failed"  #: nothing was bought; ``reason`` says why
+    CANCELLED = "cancelled"  #: on request; what was finished is in place
+
+
+class ChunkState(StrEnum):
+    """Where a chunk stands."""
+
+    OPEN = "open"
+    COLLECTED = "collected"  #: its part is in the output bucket
+
+
+class BatchState(StrEnum):
+    """Where a batch stands. ``fetched``, ``retired`` and ``quarantined`` are final."""
+
+    QUEUED = "queued"  #: waits for room under the token limit
+    ADMITTED = "admitted"  #: has room; a message tells the submitter
+    UPLOADING = "uploading"  #: its input file is on the way to OpenAI
+    CREATING = "creating"  #: the intent is recorded; the batch may or may not exist at OpenAI
+    IN_FLIGHT = "in_flight"  #: OpenAI works on it
+    ENDED = "ended"  #: OpenAI is done with it; its answers are to be fetched
+    FETCHED = "fetched"  #: its answers are in the work bucket
+    RETIRED = "retired"  #: replaced by its halves, or cancelled before it was bought
+    QUARANTINED = "quarantined"  #: its work crashed five times
+    BLOCKED = "blocked"  #: waits for the operator; ``reason`` says for what
+
+
+State = JobState | ChunkState | BatchState
+
+
+class InvalidLines(StrEnum):
+    """What to do about a line that is no request."""
+
+    REPORT = "report"  #: report it, run the rest
+    REJECT = "reject"  #: run nothing
+
+
+class Key(msgspec.Struct, frozen=True):
+    """Name of one item of the table."""
+
+    job_id: str
+    item: str
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A byte range of one version of one object."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+    first_byte: int
+    end_byte: int
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user may choose per job; frozen when the job is planned."""
+
+    invalid_lines: InvalidLines = InvalidLines.REPORT
+    max_attempts: int = 3
+    completion_window: str = "24h"
+    api: str = "default"
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """Tokens that answers report, as OpenAI counts them; ``requests``: how many answers reported any."""
+
+    requests: int = 0
+    input_tokens: int = 0
+    cached_input_tokens: int = 0
+    output_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a plan has come: byte ``offset`` (decompressed), lines, requests and chunks behind it."""
+
+    offset: int = 0
+    lines: int = 0
+    requests: int = 0
+    chunks: int = 0
+
+
+class Counts(msgspec.Struct, frozen=True, kw_only=True):
+    """A job's requests. ``invalid`` lines are part of ``failed``; ``retried`` counts executions beyond the first."""
+
+    requests: int = 0
+    completed: int = 0
+    failed: int = 0
+    invalid: int = 0
+    retried: int = 0
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """What every item of a job carries."""
+
+    job_id: str
+    item: str
+    claim: int = 0
+    token: str | None = None
+    lease_until: datetime | None = None
+    next_check_at: datetime | None = None
+    due: str | None = None
+    reason: str | None = None
+
+    OPEN: ClassVar[str] = "open"  #: value of ``due`` on open items, the partition of the index
+
+    @property
+    def key(self) -> Key:
+        return Key(self.job_id, self.item)
+
+
+class Job(Item, frozen=True, kw_only=True):
+    """One version of one input object, from drop to delivery."""
+
+    state: JobState
+    bucket: str
+    input_key: str
+    version_id: str
+    etag: str
+    bytes: int
+    last_modified: datetime
+    stem: str
+    options: Options
+    created_at: datetime
+    month: str
+    cursor: Cursor = Cursor()
+    counts: Counts = Counts()
+    chunks: int = 0
+    open_chunks: int = 0
+    mapped_ids: int = 0
+    usage: dict[str, Usage] = {}
+    planned_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancel_requested_at: datetime | None = None
+    code: str | None = None
+    published_as: str | None = None
+    outputs: dict[str, dict[str, str]] = {}
+    upload: dict[str, str] = {}
+    status_digest: str | None = None
+    status_due_at: datetime | None = None
+    cleaned_at: datetime | None = None
+
+
+class Chunk(Item, frozen=True, kw_only=True):
+    """A window of consecutive input lines, small enough for one function.
+
+    ``requests`` counts its non-blank lines, ``invalid`` those of them that we refused. ``staged``: its requests were
+    copied to the work bucket, with a manifest; else its batches are ranges of the user's own object.
+    """
+
+    state: ChunkState
+    source: Source
+    first_line: int
+    requests: int
+    invalid: int = 0
+    staged: bool = False
+    batches: int = 0
+    results_bytes: int = 0
+    errors_bytes: int = 0
+
+    @property
+    def number(self) -> int:
+        return int(self.item.removeprefix("chunk#"))
+
+
+class Batch(Item, frozen=True, kw_only=True):
+    """One OpenAI batch: a byte range of requests for one (model, endpoint).
+
+    ``attempt``: which execution of its requests this is, from 1. ``halvings``: how often it was halved because of an
+    error that names no line. ``rank`` orders remote statuses, so that a late look never goes back.
+    """
+
+    state: BatchState
+    source: Source
+    model: str
+    endpoint: str
+    requests: int
+    estimated_tokens: int
+    api: str = "default"
+    completion_window: str = "24h"
+    attempt: int = 1
+    halvings: int = 0
+    refusals: int = 0
+    file_id: str | None = None
+    intent_at: datetime | None = None
+    openai_batch_id: str | None = None
+    openai_created_at: int | None = None
+    in_flight_at: datetime | None = None
+    remote_status: str | None = None
+    rank: int = 0
+    remote_completed: int = 0
+    remote_failed: int = 0
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    error_codes: tuple[str, ...] = ()
+    ended_at: datetime | None = None
+    not_before: datetime | None = None
+    completed: int = 0
+    failed: int = 0
+    repeated: int = 0
+
+    @property
+    def chunk(self) -> int:
+        return int(self.item.split("#")[1])
+
+    @property
+    def name(self) -> str:
+        """Name within the chunk: ``0001``, ``0001.r``."""
+        return self.item.rsplit("#", 1)[1]
+
+
+AnyItem = Job | Chunk | Batch
+
+
+def attributes(value: msgspec.Struct) -> dict[str, Any]:
+    """The item as plain attributes: times are ISO 8601 strings, what is None is left out."""
+    return {name: part for name, part in msgspec.to_builtins(value).items() if part is not None}
+
+
+def from_attributes(item: dict[str, Any]) -> AnyItem:
+    """The noun that an item of the table is. Unknown attributes are ignored: an older version may read a newer one's."""
+    kind = Job if item["item"] == "job" else Batch if "#batch#" in item["item"] else Chunk
+    return msgspec.convert(item, kind)

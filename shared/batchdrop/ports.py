@@ -1,0 +1,453 @@
+"""What the use cases need from the outside world. The docstrings are the contract; ``tests/contract`` holds every
+implementation to them.
+
+Unless a method says otherwise: repeating a call changes nothing more, a caller that dies leaves no half of it behind,
+and a busy or unreachable dependency is ``RetryLater``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from datetime import datetime
+
+    from batchdrop.core.model import AnyItem, Batch, Chunk, Cursor, Job, Key, Source, Usage
+
+
+class Clock(Protocol):
+    """Time, injected so that tests can move it."""
+
+    def now(self) -> datetime:
+        """UTC, cut to whole seconds: times in the table compare as strings."""
+        ...
+
+
+class Deadline(Protocol):
+    """How much of this invocation is left."""
+
+    def remaining(self) -> float:
+        """Seconds until the platform kills this invocation."""
+        ...
+
+
+# ── objects ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """One version of one object. ``metadata`` is the user's, keys in lower case."""
+
+    bucket: str
+    key: str
+    version_id: str | None  #: None where the bucket is not versioned
+    etag: str
+    bytes: int
+    last_modified: datetime
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class IfMatch:
+    """Write only if the name's current object has this ETag."""
+
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class IfAbsent:
+    """Write only if nothing holds the name."""
+
+
+Precondition = IfMatch | IfAbsent | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write made."""
+
+    etag: str
+    version_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPart:
+    """A finished part of a multipart upload. ``number`` counts from 1."""
+
+    number: int
+    etag: str
+    bytes: int
+
+
+class Readable(Protocol):
+    """A forward-only stream of bytes."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most ``size`` bytes, and at least one until the end; b"" is the end."""
+        ...
+
+
+class Replayable(Readable, Protocol):
+    """A stream that can start again: what the SDK needs to send a body with its length."""
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a position; only the two ends and the current place are asked for."""
+        ...
+
+    def tell(self) -> int:
+        """The current position."""
+        ...
+
+
+class ObjectStore(Protocol):
+    """Objects by bucket and key. A key is a name, never a path. ``Rejected("input_gone")`` where a version is not there."""
+
+    def head(self, bucket: str, key: str, version_id: str | None = None) -> ObjectInfo | None:
+        """What stands there now, or that version; None if nothing does. ``Rejected("access_denied")`` if it may not be read."""
+        ...
+
+    def open(self, source: Source) -> AbstractContextManager[Readable]:
+        """Stream the range. A connection cut on the way is resumed at its byte; flat memory."""
+        ...
+
+    def replayable(self, source: Source) -> Replayable:
+        """The range as a file that reads on demand and can be read again from its start. Holds one connection at most."""
+        ...
+
+    def write(
+        self,
+        bucket: str,
+        key: str,
+        blocks: Iterable[bytes],
+        *,
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "application/jsonl",
+        only: Precondition = None,
+    ) -> Written | None:
+        """Write a stream of unknown length in flat memory; None if ``only`` does not hold (nothing was written).
+
+        If ``blocks`` raises, nothing is written, no part of it stays, and the error goes through. A write whose
+        answer was lost and that is repeated under ``IfAbsent`` answers None: look who holds the name.
+        """
+        ...
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove the name (in a versioned bucket: hide it). No error if it is not there."""
+        ...
+
+    def delete_prefix(self, bucket: str, prefix: str, deadline: Deadline) -> bool:
+        """Remove every name under ``prefix``; False if time ran out first. For names that we made alone."""
+        ...
+
+    def start_upload(self, bucket: str, key: str, *, metadata: Mapping[str, str], content_type: str) -> str:
+        """Begin a multipart upload; its id. Repeated: another upload, so record the id."""
+        ...
+
+    def upload_part(self, bucket: str, key: str, upload_id: str, number: int, data: bytes) -> UploadPart:
+        """Send one part; every part but the last is at least 5 MiB. Repeated: replaces the part."""
+        ...
+
+    def copy_part(self, bucket: str, key: str, upload_id: str, number: int, source: Source) -> UploadPart:
+        """Make one part of a range of another object, on the server's side."""
+        ...
+
+    def list_parts(self, bucket: str, key: str, upload_id: str) -> list[UploadPart] | None:
+        """The parts that are there, by number; None if the upload is not known (any more)."""
+        ...
+
+    def complete_upload(
+        self, bucket: str, key: str, upload_id: str, parts: Iterable[UploadPart], *, only: Precondition
+    ) -> Written | None:
+        """Make the object of its parts: the commit point. None if ``only`` does not hold or the upload is gone: look."""
+        ...
+
+    def abort_upload(self, bucket: str, key: str, upload_id: str) -> None:
+        """Drop the upload and its parts. No error if it is not known."""
+        ...
+
+
+# ── the provider ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class LineError:
+    """Why the provider failed a batch. ``line`` is 1-based within the input file, None where it names no line."""
+
+    code: str
+    message: str
+    line: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteBatch:
+    """A batch as the provider shows it. Falsy file ids are None. ``created_at`` is the provider's clock, Unix seconds."""
+
+    id: str
+    status: str
+    input_file_id: str
+    created_at: int
+    completed: int = 0
+    failed: int = 0
+    output_file_id: str | None = None
+    error_file_id: str | None = None
+    errors: tuple[LineError, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPage:
+    """A page of the provider's list, newest first. ``cursor`` asks for the next one; None at the end."""
+
+    batches: tuple[RemoteBatch, ...]
+    cursor: str | None
+
+
+class BatchApi(Protocol):
+    """The OpenAI Batch API, or one that is compatible.
+
+    Every method: ``Misconfigured`` where the operator must act (key, permission, quota), ``RetryLater`` where the call
+    had no effect and may later.
+    """
+
+    def upload(self, name: str, body: Replayable) -> str:
+        """Send an input file; its id. NOT idempotent: repeated, another file, which costs nothing and expires by itself.
+
+        ``Rejected`` where the provider will not take this file. Sent once, never retried by the SDK.
+        """
+        ...
+
+    def create(self, *, file_id: str, endpoint: str, completion_window: str, metadata: Mapping[str, str]) -> RemoteBatch:
+        """Buy a batch. NOT idempotent: repeated, another batch is bought. Sent once, within 60 seconds.
+
+        ``Rejected`` and ``RetryLater`` are definite: no batch was made. ``OutcomeUnknown``: one may have been.
+        """
+        ...
+
+    def page(self, cursor: str | None = None) -> BatchPage:
+        """One page of up to 100 batches, newest first; of every job and stack that shares the project."""
+        ...
+
+    def retrieve(self, batch_id: str) -> RemoteBatch | None:
+        """One batch; None if the provider does not know it."""
+        ...
+
+    def cancel(self, batch_id: str) -> None:
+        """Ask the provider to stop it. No error where it has ended or is stopping."""
+        ...
+
+    def download(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
+        """Stream a file's bytes from its start, in blocks. ``RetryLater`` when it is cut or shorter than announced:
+        what came so far must be thrown away. ``Rejected("file_gone")`` if there is no such file."""
+        ...
+
+    def delete_file(self, file_id: str) -> bool:
+        """Remove a file. True if the provider says that it removed it now, False if it did not know it."""
+        ...
+
+
+# ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Messages(Protocol):
+    """Hints that make it fast. Each may be lost, doubled or late; the table is the truth. They carry ids only."""
+
+    def plan(self, job_id: str) -> None:
+        """Ask the submitter to go on with a plan."""
+        ...
+
+    def submit(self, key: Key) -> None:
+        """Ask the submitter to submit a batch."""
+        ...
+
+    def collect(self, key: Key) -> None:
+        """Ask the collector to look at a batch, a chunk or a job."""
+        ...
+
+    def tick(self) -> None:
+        """Ask the poller to look now."""
+        ...
+
+    def job_ended(self, job: Job) -> None:
+        """Tell the world: an EventBridge event, at least once."""
+        ...
+
+
+# ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """This deployment. ``id`` is random, written once; inputs older than ``accept_after`` are not ours to run."""
+
+    id: str
+    accept_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What fetching one batch gave. completed + failed + repeated = its requests."""
+
+    completed: int
+    failed: int
+    repeated: int
+    usage: Usage
+
+
+class Ledger(Protocol):
+    """The durable record of every job; the only mutable state.
+
+    Every write is conditional (``core.lifecycle``) and fenced by the claim of the item that the caller read. Methods
+    that answer ``bool`` or ``… | None`` answer False or None for a lost race: read again. A write that we made and
+    whose answer was lost counts as made. ``lease`` arguments are absolute times.
+    """
+
+    # reads, strongly consistent unless said otherwise
+    def stack(self, now: datetime) -> Stack:
+        """This deployment's record; made by the first caller."""
+        ...
+
+    def get(self, key: Key) -> AnyItem | None:
+        """One item."""
+        ...
+
+    def job(self, job_id: str) -> Job | None:
+        """The job's own item."""
+        ...
+
+    def chunk(self, job_id: str, number: int) -> tuple[Chunk | None, list[Batch]]:
+        """A chunk and all its batches, final ones too, in order of their names."""
+        ...
+
+    def chunks(self, job_id: str) -> Iterator[Chunk]:
+        """A job's chunks in input order."""
+        ...
+
+    def batches(self, job_id: str) -> Iterator[Batch]:
+        """A job's batches in order."""
+        ...
+
+    def open_items(self) -> Iterator[AnyItem]:
+        """Every item that is not at its end, the longest overdue first; a moment old (eventually consistent)."""
+        ...
+
+    def newest_job(self, bucket: str, key: str) -> str | None:
+        """Id of the job that was opened last for this key."""
+        ...
+
+    # jobs
+    def open_job(self, job: Job, *, after: str | None) -> bool:
+        """J1. ``job`` is ``planning`` or born ``failed``; ``after``: what ``newest_job`` answered, False if it moved on."""
+        ...
+
+    def claim_job(self, job: Job, *, lease: datetime, now: datetime) -> Job | None:
+        """J2.claim, J5, J5.claim: own a job that is planning, running with no open chunk, or assembling."""
+        ...
+
+    def add_chunk(self, job: Job, chunk: Chunk, batches: Iterable[Batch], cursor: Cursor) -> Job | None:
+        """J2 for one chunk; the job as it is afterwards."""
+        ...
+
+    def rest_plan(self, job: Job, now: datetime) -> bool:
+        """J2.rest: out of time; the poller has it continued."""
+        ...
+
+    def start_job(self, job: Job) -> bool:
+        """J3. Writes the job's counts, chunks and usage's models; from here spending is permitted."""
+        ...
+
+    def fail_job(self, job: Job, *, code: str, reason: str, now: datetime) -> bool:
+        """J4."""
+        ...
+
+    def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
+        """J5.note: how far the outputs are; the job as it is afterwards."""
+        ...
+
+    def finish_job(self, job: Job, outputs: Mapping[str, Mapping[str, str]], now: datetime) -> Job | None:
+        """J6: ``completed``, or ``cancelled`` where a cancel was asked."""
+        ...
+
+    def note_cleaned(self, job: Job, *, now: datetime, expires: datetime) -> bool:
+        """J8: nothing is left to do; its chunks and batches expire, the job's item never does."""
+        ...
+
+    def note_status(self, job: Job, *, digest: str, due_at: datetime) -> None:
+        """What the status object last said, and when it may be written next. Lost silently if the job is gone."""
+        ...
+
+    # chunks
+    def claim_chunk(self, chunk: Chunk, *, lease: datetime, now: datetime) -> Chunk | None:
+        """C1.claim."""
+        ...
+
+    def collect_chunk(self, chunk: Chunk, *, results_bytes: int, errors_bytes: int, unanswered: int) -> bool:
+        """C1. ``unanswered``: requests of this chunk that no fetched batch accounts for, counted as failed."""
+        ...
+
+    # batches, in the order of a batch's life
+    def lead(self, name: str, *, lease: datetime, now: datetime) -> bool:
+        """Hold the admission lease under our ``name``; renewing one's own is fine."""
+        ...
+
+    def admit(self, batch: Batch, *, lease: datetime) -> bool:
+        """B1."""
+        ...
+
+    def claim_upload(self, batch: Batch, *, lease: datetime) -> Batch | None:
+        """B2."""
+        ...
+
+    def record_intent(self, batch: Batch, *, file_id: str, now: datetime, lease: datetime) -> Batch | None:
+        """B3. From here on a batch may exist at the provider."""
+        ...
+
+    def record_created(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
+        """B4."""
+        ...
+
+    def adopt(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
+        """B5."""
+        ...
+
+    def requeue(self, batch: Batch, *, not_before: datetime, now: datetime, reason: str | None = None) -> bool:
+        """B6.lease, B6.refused, B7.refused, B11, B8.mended, by the state that it is in; ``refusals`` + 1 unless a lease ended."""
+        ...
+
+    def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:
+        """B7.fenced: the caller deleted the input file and then saw no batch of it."""
+        ...
+
+    def end_refused(self, batch: Batch, *, code: str, reason: str, now: datetime) -> bool:
+        """B7.ended: the create was refused for good; the collector gives every request that error."""
+        ...
+
+    def block(self, batch: Batch, *, reason: str, check_at: datetime) -> bool:
+        """B8."""
+        ...
+
+    def observe(self, batch: Batch, remote: RemoteBatch, *, check_at: datetime) -> bool:
+        """B9; call it only if the look shows something new."""
+        ...
+
+    def end(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
+        """B10."""
+        ...
+
+    def claim_ended(self, batch: Batch, *, lease: datetime, now: datetime) -> Batch | None:
+        """B12.claim."""
+        ...
+
+    def record_fetched(self, batch: Batch, fetched: Fetched, follow_ups: Iterable[Batch], *, now: datetime) -> bool:
+        """B12. ``follow_ups``: the batches of what goes again, at most two."""
+        ...
+
+    def split(self, batch: Batch, halves: Iterable[Batch]) -> bool:
+        """B13."""
+        ...
+
+    def postpone(self, item: AnyItem, *, check_at: datetime) -> None:
+        """A message about the item was sent again: it is overdue again at ``check_at``. Lost silently if it moved on."""
+        ...

@@ -1,0 +1,78 @@
+"""Every environment variable that the functions read, and nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+
+from batchdrop.core import limits
+from batchdrop.core.errors import Misconfigured
+from batchdrop.core.model import InvalidLines, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Field names are the variables' names in lower case; ``template.yaml`` sets each of them for each function."""
+
+    table_name: str
+    input_bucket: str
+    output_bucket: str
+    work_bucket: str
+    plan_queue_url: str
+    submit_queue_url: str
+    collect_queue_url: str
+    poller_function: str
+    stack_name: str
+    openai_base_url: str
+    openai_secret_arn: str
+    max_requests_per_batch: int
+    max_bytes_per_batch: int
+    max_attempts: int
+    invalid_lines: InvalidLines
+    completion_window: str
+    keep_openai_files: bool
+    settle_seconds: int
+    create_lease_seconds: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Settings:
+        """Read and check the environment; ``Misconfigured`` names the variable that is missing or wrong."""
+        names = {name.upper(): name for name in cls.__struct_fields__}
+        if missing := sorted(set(names) - env.keys()):
+            raise Misconfigured("missing_setting", f"environment variable {missing[0]} is not set")
+        try:
+            settings = msgspec.convert({name: env[upper] for upper, name in names.items()}, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise Misconfigured("invalid_setting", f"environment: {error}") from None
+        settings._check()
+        return settings
+
+    @property
+    def options(self) -> Options:
+        """What a job gets where its object's metadata says nothing."""
+        return Options(
+            invalid_lines=self.invalid_lines,
+            max_attempts=self.max_attempts,
+            completion_window=self.completion_window,
+        )
+
+    def _check(self) -> None:
+        url = urlsplit(self.openai_base_url)
+        if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
+            raise Misconfigured("invalid_setting", "OPENAI_BASE_URL must be https, or http on loopback")
+        bounds = {
+            "max_requests_per_batch": (1, limits.REQUESTS_PER_BATCH),
+            "max_bytes_per_batch": (1, limits.BYTES_PER_BATCH),
+            "max_attempts": (1, 100),
+            "settle_seconds": (0, 86_400),
+            "create_lease_seconds": (1, 3_600),
+        }
+        for name, (low, high) in bounds.items():
+            if not low <= getattr(self, name) <= high:
+                raise Misconfigured("invalid_setting", f"{name.upper()} must be between {low} and {high}")
