@@ -1,0 +1,81 @@
+# Everything this repository does, by name: `make help`.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
+export UV_PYTHON_DOWNLOADS := never
+
+# A python3.13 on the path may be a shim that fails, so candidates are run, not looked up.
+define FIND_PYTHON
+for candidate in "$${PYTHON:-}" python3.13 python3.12 python3.11 python3 \
+    "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-9]*/bin/python; do \
+  [ -n "$$candidate" ] || continue; \
+  if "$$candidate" -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+    echo "$$candidate"; exit 0; \
+  fi; \
+done; \
+echo "no Python 3.11 or newer found: set PYTHON to one" >&2; exit 1
+endef
+
+.PHONY: help setup demo up down test lint fmt lock build
+help:  ## list the commands
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+
+setup: .venv/stamp .local/ministack/stamp .local/lambda/stamp  ## install what is needed, each lock into its own environment
+	@echo "ready: $$($(BIN)/python --version)"
+
+demo: setup  ## the whole thing on this machine: drop a file, watch it, see the answers
+	@$(BIN)/python -m local.demo
+
+up: setup  ## start the local cloud with the stack deployed; writes .local/stack.json
+	@$(BIN)/python -m local.cloud up
+
+down:  ## stop what `make up` started
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.cloud down; fi
+
+test: setup .local/sam/stamp lint  ## lint, types, and every test
+	@$(BIN)/pytest --cov --cov-report=term:skip-covered -q
+
+lint: setup  ## ruff and mypy
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+fmt: setup  ## sort imports, format, mend what can be mended
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+build: setup .local/sam/stamp  ## sam build, then bytecode: what `sam deploy` takes
+	@$(BIN)/python -m local.build
+
+lock: .venv/stamp  ## write the locks anew from pyproject.toml
+	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.txt
+	@$(LOCK) --constraints requirements-dev.txt pyproject.toml --output-file shared/requirements.txt
+	@$(LOCK) --constraints requirements-dev.txt --group lambda --output-file local/requirements-lambda.txt
+	@$(LOCK) --upgrade --group ministack --output-file local/requirements-ministack.txt
+	@$(LOCK) --upgrade --group sam --output-file local/requirements-sam.txt
+
+# pip only brings uv, at the version and with the hashes of the lock.
+.venv/stamp: requirements-dev.txt
+	@if [ ! -x $(BIN)/python ]; then "$$($(FIND_PYTHON))" -m venv .venv; fi
+	@if [ ! -x $(BIN)/uv ]; then \
+	  awk '/^[^ ]/ {uv = /^uv==/} uv' requirements-dev.txt > .venv/uv.txt; \
+	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt; \
+	fi
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $<
+	@touch $@
+
+# What the functions run on here: the layer's lock beside what the Lambda runtime brings.
+.local/lambda/stamp: shared/requirements.txt local/requirements-lambda.txt | .venv/stamp
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $^
+	@touch $@
+
+.local/%/stamp: local/requirements-%.txt | .venv/stamp
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
+	@$(BIN)/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $<
+	@touch $@
