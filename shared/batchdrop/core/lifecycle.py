@@ -116,7 +116,7 @@ ROWS = {
         Row("B6.refused", (B.ADMITTED, B.UPLOADING), B.QUEUED, (Guard.CLAIM,), "passing refusal; not before"),
         Row("B7.refused", (B.CREATING,), B.QUEUED, (Guard.CLAIM,), "definite passing refusal; file id removed; not before"),
         Row("B7.fenced", (B.CREATING,), B.QUEUED, (Guard.SAME_FILE,), "file deleted, none listed; file id removed"),
-        Row("B7.ended", (B.CREATING,), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),
+        Row("B7.ended", (B.UPLOADING, B.CREATING), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),
         Row("B8", (B.ADMITTED, B.UPLOADING, B.CREATING), B.BLOCKED, (Guard.CLAIM,), "operator must act: reason"),
         Row("B8.mended", (B.BLOCKED,), B.QUEUED, (Guard.CLAIM,), "tried again; reason removed"),
         Row("B9", (B.IN_FLIGHT,), None, (Guard.SAME_BATCH, Guard.RANK), "remote status, counts"),
