@@ -13,28 +13,29 @@ class Sent(msgspec.Struct, frozen=True, array_like=True, tag="sent"):
 
     ``line``: physical line of the input, from 1. ``id``: the custom id that it goes under, unique in the chunk.
     ``first_byte``, ``length``: where its line stands in the staged object, without the newline.
-    ``original``: None where the id is the user's own; else the JSON value that he wrote (``null`` if there was none).
+    ``mapped``: the id is ours; ``original`` is then the JSON value that the user wrote (``null`` if there was none).
     """
 
     line: int
     id: str
     first_byte: int
     length: int
-    original: msgspec.Raw | None = None
+    mapped: bool = False
+    original: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     """A line that is no request, and why.
 
     ``custom_id``: the JSON value that the user wrote, ``null`` if none could be read. ``request``: the user's line where
-    it is a JSON object, else None and ``raw`` holds the start of its text (at most 4 kB).
+    it is a JSON object, else ``null`` and ``raw`` holds the start of its text (at most 4 kB).
     """
 
     line: int
     code: str
     reason: str
     custom_id: msgspec.Raw = msgspec.Raw(b"null")
-    request: msgspec.Raw | None = None
+    request: msgspec.Raw = msgspec.Raw(b"null")
     raw: str | None = None
 
 
