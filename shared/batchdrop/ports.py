@@ -1,5 +1,6 @@
-"""What the use cases need from the outside world. The docstrings are the contract; ``tests/contract`` holds every
-implementation to them.
+"""What the use cases need from the outside world.
+
+The docstrings are the contract; ``tests/contract`` holds every implementation to them.
 
 Unless a method says otherwise: repeating a call changes nothing more, a caller that dies leaves no half of it behind,
 and a busy or unreachable dependency is ``RetryLater``.
@@ -103,10 +104,13 @@ class Replayable(Readable, Protocol):
 
 
 class ObjectStore(Protocol):
-    """Objects by bucket and key. A key is a name, never a path. ``Rejected("input_gone")`` where a version is not there."""
+    """Objects by bucket and key. A key is a name, never a path.
+
+    ``Rejected("input_gone")`` where a version is not there, ``Rejected("access_denied")`` where it may not be read.
+    """
 
     def head(self, bucket: str, key: str, version_id: str | None = None) -> ObjectInfo | None:
-        """What stands there now, or that version; None if nothing does. ``Rejected("access_denied")`` if it may not be read."""
+        """What stands there now, or that version; None if nothing does."""
         ...
 
     def open(self, source: Source) -> AbstractContextManager[Readable]:
@@ -114,7 +118,7 @@ class ObjectStore(Protocol):
         ...
 
     def replayable(self, source: Source) -> Replayable:
-        """The range as a file that reads on demand and can be read again from its start. Holds one connection at most."""
+        """The range as a file that reads on demand and can be read again from its start; one connection at most."""
         ...
 
     def write(
@@ -161,7 +165,7 @@ class ObjectStore(Protocol):
     def complete_upload(
         self, bucket: str, key: str, upload_id: str, parts: Iterable[UploadPart], *, only: Precondition
     ) -> Written | None:
-        """Make the object of its parts: the commit point. None if ``only`` does not hold or the upload is gone: look."""
+        """Make the object of its parts: the commit point. None if ``only`` fails or the upload is gone: look."""
         ...
 
     def abort_upload(self, bucket: str, key: str, upload_id: str) -> None:
@@ -183,7 +187,7 @@ class LineError:
 
 @dataclass(frozen=True, slots=True)
 class RemoteBatch:
-    """A batch as the provider shows it. Falsy file ids are None. ``created_at`` is the provider's clock, Unix seconds."""
+    """A batch as the provider shows it; ``created_at`` is its clock, Unix seconds. Falsy file ids are None."""
 
     id: str
     status: str
@@ -213,13 +217,15 @@ class BatchApi(Protocol):
     """
 
     def upload(self, name: str, body: Replayable) -> str:
-        """Send an input file; its id. NOT idempotent: repeated, another file, which costs nothing and expires by itself.
+        """Send an input file; its id. NOT idempotent: repeated, another file, which is free and expires by itself.
 
         ``Rejected`` where the provider will not take this file. Sent once, never retried by the SDK.
         """
         ...
 
-    def create(self, *, file_id: str, endpoint: str, completion_window: str, metadata: Mapping[str, str]) -> RemoteBatch:
+    def create(
+        self, *, file_id: str, endpoint: str, completion_window: str, metadata: Mapping[str, str]
+    ) -> RemoteBatch:
         """Buy a batch. NOT idempotent: repeated, another batch is bought. Sent once, within 60 seconds.
 
         ``Rejected`` and ``RetryLater`` are definite: no batch was made. ``OutcomeUnknown``: one may have been.
@@ -239,8 +245,11 @@ class BatchApi(Protocol):
         ...
 
     def download(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
-        """Stream a file's bytes from its start, in blocks. ``RetryLater`` when it is cut or shorter than announced:
-        what came so far must be thrown away. ``Rejected("file_gone")`` if there is no such file."""
+        """Stream a file's bytes from its start, in blocks.
+
+        ``RetryLater`` when it is cut or shorter than announced: what came so far must be thrown away.
+        ``Rejected("file_gone")`` if there is no such file.
+        """
         ...
 
     def delete_file(self, file_id: str) -> bool:
@@ -339,7 +348,7 @@ class Ledger(Protocol):
 
     # jobs
     def open_job(self, job: Job, *, after: str | None) -> bool:
-        """J1. ``job`` is ``planning`` or born ``failed``; ``after``: what ``newest_job`` answered, False if it moved on."""
+        """J1. ``job`` is ``planning`` or born ``failed``; ``after``: what ``newest_job`` answered."""
         ...
 
     def claim_job(self, job: Job, *, lease: datetime, now: datetime) -> Job | None:
@@ -392,6 +401,14 @@ class Ledger(Protocol):
         """Hold the admission lease under our ``name``; renewing one's own is fine."""
         ...
 
+    def limits(self) -> Mapping[tuple[str, str], int]:
+        """Enqueued-token limits learned so far, by (api, model)."""
+        ...
+
+    def learn_limit(self, api: str, model: str, enqueued_tokens: int) -> None:
+        """Remember what the provider said its limit is."""
+        ...
+
     def admit(self, batch: Batch, *, lease: datetime) -> bool:
         """B1."""
         ...
@@ -413,7 +430,7 @@ class Ledger(Protocol):
         ...
 
     def requeue(self, batch: Batch, *, not_before: datetime, now: datetime, reason: str | None = None) -> bool:
-        """B6.lease, B6.refused, B7.refused, B11, B8.mended, by the state that it is in; ``refusals`` + 1 unless a lease ended."""
+        """B6, B7.refused, B11, B8.mended, by its state; an admitted or uploading one without ``reason``: lease over."""
         ...
 
     def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:
@@ -449,5 +466,5 @@ class Ledger(Protocol):
         ...
 
     def postpone(self, item: AnyItem, *, check_at: datetime) -> None:
-        """A message about the item was sent again: it is overdue again at ``check_at``. Lost silently if it moved on."""
+        """A message about the item was sent: it is overdue again at ``check_at``. Lost silently if it moved on."""
         ...

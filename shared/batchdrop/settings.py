@@ -50,7 +50,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             settings = msgspec.convert({name: env[upper] for upper, name in names.items()}, cls, strict=False)
         except msgspec.ValidationError as error:
             raise Misconfigured("invalid_setting", f"environment: {error}") from None
-        settings._check()
         return settings
 
     @property
@@ -62,7 +61,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             completion_window=self.completion_window,
         )
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
         url = urlsplit(self.openai_base_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
             raise Misconfigured("invalid_setting", "OPENAI_BASE_URL must be https, or http on loopback")

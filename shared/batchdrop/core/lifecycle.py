@@ -1,4 +1,6 @@
-"""Every transition there is, as data. The conditional writes, the table in docs/data-model.md and the test oracle come from it.
+"""Every transition there is, as data.
+
+The conditional writes, the table in docs/data-model.md and the test oracle come from it.
 
 A ``Row`` says: an item in one of ``sources`` may become ``target`` if its guards hold, under the same write as what
 ``also`` says. No source means that the item is born; ``target`` None that its state stays.
@@ -77,7 +79,9 @@ ROWS = {
     row.id: row
     for row in (
         Row("J1", (), (J.PLANNING, J.FAILED), (Guard.UNBORN,), "the key's pointer to its newest job"),
-        Row("J2", (J.PLANNING,), None, (Guard.CLAIM, Guard.CURSOR), "new cursor; the chunk and its batches, each absent"),
+        Row(
+            "J2", (J.PLANNING,), None, (Guard.CLAIM, Guard.CURSOR), "new cursor; the chunk and its batches, each absent"
+        ),
         Row("J2.claim", (J.PLANNING,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
         Row("J2.rest", (J.PLANNING,), None, (Guard.CLAIM,), "lease given back; due at once"),
         Row("J3", (J.PLANNING,), J.RUNNING, (Guard.CLAIM, Guard.CURSOR), "totals; from here spending is permitted"),
@@ -109,12 +113,24 @@ ROWS = {
             job_guards=(Guard.NOT_CANCELLED,),
         ),
         Row("B2", (B.ADMITTED,), B.UPLOADING, (Guard.CLAIM,), "claim + 1, lease = deadline + 60 s"),
-        Row("B3", (B.UPLOADING,), B.CREATING, (Guard.CLAIM,), "file id, intent, claim + 1, lease = now + CreateLeaseSeconds"),
+        Row(
+            "B3",
+            (B.UPLOADING,),
+            B.CREATING,
+            (Guard.CLAIM,),
+            "file id, intent, claim + 1, lease = now + CreateLeaseSeconds",
+        ),
         Row("B4", (B.CREATING,), B.IN_FLIGHT, (Guard.CLAIM,), "OpenAI's batch id"),
         Row("B5", (B.CREATING,), B.IN_FLIGHT, (Guard.SAME_FILE,), "OpenAI's batch id (adopted)"),
         Row("B6.lease", (B.ADMITTED, B.UPLOADING), B.QUEUED, (Guard.CLAIM, Guard.LEASE_OVER), "not before"),
         Row("B6.refused", (B.ADMITTED, B.UPLOADING), B.QUEUED, (Guard.CLAIM,), "passing refusal; not before"),
-        Row("B7.refused", (B.CREATING,), B.QUEUED, (Guard.CLAIM,), "definite passing refusal; file id removed; not before"),
+        Row(
+            "B7.refused",
+            (B.CREATING,),
+            B.QUEUED,
+            (Guard.CLAIM,),
+            "definite passing refusal; file id removed; not before",
+        ),
         Row("B7.fenced", (B.CREATING,), B.QUEUED, (Guard.SAME_FILE,), "file deleted, none listed; file id removed"),
         Row("B7.ended", (B.UPLOADING, B.CREATING), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),
         Row("B8", (B.ADMITTED, B.UPLOADING, B.CREATING), B.BLOCKED, (Guard.CLAIM,), "operator must act: reason"),

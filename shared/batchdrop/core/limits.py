@@ -1,7 +1,7 @@
 """Limits and endpoints of the Batch API, with source and date.
 
-Sources, all read on 2026-11-22: [G] OpenAI's Batch guide; [O] ``openai-openapi`` at f85dbe2; [S] ``openai-python`` 3.54;
-[L] seen live by third parties; [U] unverified, chosen on the safe side.
+Sources, all read on 2026-11-22: [G] OpenAI's Batch guide; [O] ``openai-openapi`` at f85dbe2; [S] ``openai-python``
+3.54; [L] seen live by third parties; [U] unverified, chosen on the safe side.
 """
 
 from __future__ import annotations

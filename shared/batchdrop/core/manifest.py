@@ -27,8 +27,8 @@ class Sent(msgspec.Struct, frozen=True, array_like=True, tag="sent"):
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag="refused"):
     """A line that is no request, and why.
 
-    ``custom_id``: the JSON value that the user wrote, ``null`` if none could be read. ``request``: the user's line where
-    it is a JSON object, else ``null`` and ``raw`` holds the start of its text (at most 4 kB).
+    ``custom_id``: the JSON value that the user wrote, ``null`` if none could be read. ``request``: the user's line
+    where it is a JSON object, else ``null`` and ``raw`` holds the start of its text (at most 4 kB).
     """
 
     line: int

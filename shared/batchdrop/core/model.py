@@ -6,7 +6,7 @@ byte ranges are half open. ``claim`` counts the invocations that owned an item: 
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003 - msgspec reads the annotations at run time
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -242,6 +242,6 @@ def attributes(value: msgspec.Struct) -> dict[str, Any]:
 
 
 def from_attributes(item: dict[str, Any]) -> AnyItem:
-    """The noun that an item of the table is. Unknown attributes are ignored: an older version may read a newer one's."""
-    kind = Job if item["item"] == "job" else Batch if "#batch#" in item["item"] else Chunk
+    """The noun that an item of the table is. Unknown attributes are ignored: a newer version may have written it."""
+    kind: type[AnyItem] = Job if item["item"] == "job" else Batch if "#batch#" in item["item"] else Chunk
     return msgspec.convert(item, kind)

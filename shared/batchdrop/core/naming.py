@@ -15,7 +15,7 @@ MAPPED_ID = "bd.{:06d}"
 def job_id(bucket: str, key: str, version_id: str) -> str:
     """Slug of the key plus a hash of this very version: a redelivered event meets the job that it started."""
     slug = re.sub(r"[^a-z0-9]+", "-", stem(key).lower()).strip("-")[-40:].strip("-") or "job"
-    digest = hashlib.sha256("\0".join((bucket, key, version_id)).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{bucket}\0{key}\0{version_id}".encode()).hexdigest()[:12]
     return f"{slug}-{digest}"
 
 
@@ -39,28 +39,22 @@ def is_ignored(key: str) -> bool:
 
 
 def chunk_item(number: int) -> str:
-    """
-    >>> chunk_item(1)
-    'chunk#000001'
-    """
+    """``chunk#000001``, for instance."""
     return f"chunk#{number:06d}"
 
 
 def batch_item(chunk: int, batch: str) -> str:
-    """
-    >>> batch_item(1, "0001.r")
-    'chunk#000001#batch#0001.r'
-    """
+    """``chunk#000001#batch#0001.r``, for instance."""
     return f"{chunk_item(chunk)}#batch#{batch}"
 
 
 def batch_number(ordinal: int) -> str:
-    """Name of a chunk's ``ordinal``-th batch, from 1. Batches made from it later add ``.r`` (repeat), ``.a``, ``.b`` (halves)."""
+    """Name of a chunk's ``ordinal``-th batch, from 1; what is made of it later adds ``.r`` (repeat), ``.a``, ``.b``."""
     return f"{ordinal:04d}"
 
 
 def upload_name(job: str, item: str, claim: int) -> str:
-    """File name at the provider: says whose it is, and under which claim it was uploaded. Ends in ``.jsonl``: the API insists."""
+    """File name at the provider: whose it is, under which claim. Ends in ``.jsonl``: the API insists."""
     return f"{job}.{item.replace('#', '-')}.{claim}.jsonl"
 
 
@@ -95,8 +89,5 @@ def part_key(stem_: str, job: str, chunk: int, kind: str) -> str:
 
 
 def output_key(name: str, kind: str) -> str:
-    """
-    >>> output_key("reviews/2026-11", "results")
-    'reviews/2026-11.results.jsonl'
-    """
+    """``reviews/2026-11.results.jsonl``, for instance."""
     return f"{name}.{kind}.json" if kind == "status" else f"{name}.{kind}.jsonl"

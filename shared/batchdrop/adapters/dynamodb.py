@@ -1,0 +1,214 @@
+"""The ledger's table on DynamoDB: a ``Change`` becomes a conditional request, a sequence of them a transaction."""
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from batchdrop.core.errors import RetryLater
+from batchdrop.core.lifecycle import Op
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+    from batchdrop.core.change import Change, Path
+    from batchdrop.core.model import Key
+
+_LOST = frozenset({"ConditionalCheckFailed", "TransactionConflict", "None"})
+_LOST_CALLS = frozenset(
+    {"ConditionalCheckFailedException", "TransactionConflictException", "TransactionInProgressException"}
+)
+_PASSING = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+    }
+)
+_SERIALIZER = TypeSerializer()
+_DESERIALIZER = TypeDeserializer()
+
+
+class DynamoDBTable:
+    """Implements ``adapters.ledger.table.Table``."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def commit(self, changes: Sequence[Change]) -> bool:
+        token = uuid.uuid4().hex
+        requests = [Request(change, self._name, token) for change in changes]
+        try:
+            if len(requests) == 1 and not changes[0].is_check:
+                requests[0].send(self._client)
+            else:
+                self._client.transact_write_items(
+                    TransactItems=[request.in_transaction() for request in requests],
+                    ClientRequestToken=token,
+                )
+        except ClientError as error:
+            return _was_made(error, token)
+        except BotoCoreError as error:
+            raise RetryLater(f"DynamoDB: {type(error).__name__}") from error
+        return True
+
+    def get(self, key: Key) -> dict[str, Any] | None:
+        wanted = _serialized({"job_id": key.job_id, "item": key.item})
+        try:
+            found = self._client.get_item(TableName=self._name, Key=wanted, ConsistentRead=True)
+        except (ClientError, BotoCoreError) as error:
+            raise _translated(error) from error
+        return _plain(found["Item"]) if "Item" in found else None
+
+    def query(self, job_id: str, prefix: str = "") -> Iterator[dict[str, Any]]:
+        condition = "job_id = :job" + (" AND begins_with(#item, :prefix)" if prefix else "")
+        values = {":job": job_id} | ({":prefix": prefix} if prefix else {})
+        yield from self._pages(
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=_serialized(values),
+            ConsistentRead=True,
+            **({"ExpressionAttributeNames": {"#item": "item"}} if prefix else {}),
+        )
+
+    def due(self) -> Iterator[dict[str, Any]]:
+        yield from self._pages(
+            IndexName="due",
+            KeyConditionExpression="due = :open",
+            ExpressionAttributeValues=_serialized({":open": "open"}),
+        )
+
+    def _pages(self, **query: Any) -> Iterator[dict[str, Any]]:
+        try:
+            for page in self._client.get_paginator("query").paginate(TableName=self._name, **query):
+                yield from map(_plain, page["Items"])
+        except (ClientError, BotoCoreError) as error:
+            raise _translated(error) from error
+
+
+class Request:
+    """One change in DynamoDB's words."""
+
+    def __init__(self, change: Change, table: str, token: str) -> None:
+        self._change = change
+        self._names: dict[str, str] = {}
+        self._values: dict[str, Any] = {}
+        self._parts: dict[str, Any] = {"TableName": table, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        if change.put is not None:
+            self._parts["Item"] = _serialized({**change.put, "token": token})
+        else:
+            self._parts["Key"] = _serialized({"job_id": change.key.job_id, "item": change.key.item})
+        if conditions := self._conditions():
+            self._parts["ConditionExpression"] = " AND ".join(conditions)
+        if change.put is None and not change.is_check:
+            self._parts["UpdateExpression"] = self._update(token)
+        if self._names:
+            self._parts["ExpressionAttributeNames"] = self._names
+        if self._values:
+            self._parts["ExpressionAttributeValues"] = _serialized(self._values)
+
+    def send(self, client: DynamoDBClient) -> None:
+        if self._change.put is not None:
+            client.put_item(**self._parts)
+        else:
+            client.update_item(**self._parts)
+
+    def in_transaction(self) -> Any:
+        if self._change.is_check:
+            return {"ConditionCheck": self._parts}
+        return {"Update" if self._change.put is None else "Put": self._parts}
+
+    def _conditions(self) -> list[str]:
+        clauses = []
+        if self._change.states:
+            states = ", ".join(self._value(state.value) for state in self._change.states)
+            clauses.append(f"{self._name(('state',))} IN ({states})")
+        for guard, expected in self._change.guards.items():
+            clauses.append(self._clause(guard.op, self._name((guard.attribute,)), expected))
+        return clauses
+
+    def _clause(self, op: Op, name: str, expected: Any) -> str:
+        match op:
+            case Op.ABSENT:
+                return f"attribute_not_exists({name})"
+            case Op.PRESENT:
+                return f"attribute_exists({name})"
+            case Op.EQUAL:
+                return f"{name} = {self._value(expected)}"
+            case Op.AT_MOST:
+                return f"(attribute_not_exists({name}) OR {name} <= {self._value(expected)})"
+            case Op.ZERO:
+                return f"{name} = {self._value(0)}"
+
+    def _update(self, token: str) -> str:
+        assign = {**self._change.assign, ("token",): token}
+        sets = ", ".join(f"{self._name(path)} = {self._value(value)}" for path, value in assign.items())
+        # ADD works on top-level attributes and within maps alike, and counts an absent number as 0.
+        adds = ", ".join(f"{self._name(path)} {self._value(value)}" for path, value in self._change.add.items())
+        drops = ", ".join(self._name((name,)) for name in self._change.drop)
+        return f"SET {sets}" + (f" ADD {adds}" if adds else "") + (f" REMOVE {drops}" if drops else "")
+
+    def _name(self, path: Path) -> str:
+        for part in path:
+            self._names.setdefault(part, f"#n{len(self._names)}")
+        return ".".join(self._names[part] for part in path)
+
+    def _value(self, value: Any) -> str:
+        name = f":v{len(self._values)}"
+        self._values[name] = value
+        return name
+
+
+def _was_made(error: ClientError, token: str) -> bool:
+    """Whether the write that answered ``error`` stands all the same: an earlier try of it was made."""
+    code = error.response["Error"]["Code"]
+    if code == "TransactionCanceledException":
+        reasons = error.response["CancellationReasons"]
+        if not all(reason.get("Code") in _LOST for reason in reasons):
+            raise _translated(error) from error
+        refused = [reason for reason in reasons if reason.get("Code") == "ConditionalCheckFailed"]
+        return bool(refused) and all(_token(reason) == token for reason in refused)
+    if code not in _LOST_CALLS:
+        raise _translated(error) from error
+    return _token(error.response) == token
+
+
+def _token(response: Mapping[str, Any]) -> str | None:
+    return response.get("Item", {}).get("token", {}).get("S")  # type: ignore[no-any-return]
+
+
+def _translated(error: Exception) -> Exception:
+    if not isinstance(error, ClientError):
+        return RetryLater(f"DynamoDB: {type(error).__name__}")
+    code = error.response["Error"]["Code"]
+    reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
+    if code in _PASSING or reasons & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
+        return RetryLater(f"DynamoDB: {code}")
+    return error
+
+
+def _serialized(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _SERIALIZER.serialize(value) for name, value in item.items()}
+
+
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _without_decimals(_DESERIALIZER.deserialize(value)) for name, value in item.items()}
+
+
+def _without_decimals(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, list):
+        return [_without_decimals(part) for part in value]
+    if isinstance(value, dict):
+        return {name: _without_decimals(part) for name, part in value.items()}
+    return value

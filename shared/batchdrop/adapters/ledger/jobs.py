@@ -1,0 +1,130 @@
+"""Writes of jobs and chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from batchdrop.adapters.ledger.reads import pointer_key
+from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, plain, replaced, step, to, with_job
+from batchdrop.core.change import Change
+from batchdrop.core.lifecycle import Guard
+from batchdrop.core.model import Chunk, Item, Job, JobState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from batchdrop.adapters.ledger.table import Table
+    from batchdrop.core.change import Path
+    from batchdrop.core.model import Batch, Cursor
+
+_GONE: dict[str, Any] = dict.fromkeys(NO_LONGER_DUE)
+_CLAIMS = {JobState.PLANNING: "J2.claim", JobState.RUNNING: "J5", JobState.ASSEMBLING: "J5.claim"}
+
+
+class JobWrites:
+    """Writes of ``ports.Ledger`` whose item is a job or a chunk."""
+
+    _table: Table
+
+    def open_job(self, job: Job, *, after: str | None) -> bool:
+        changes = [birth("J1", job)]
+        if job.state is JobState.PLANNING:
+            pointer = pointer_key(job.bucket, job.input_key)
+            guards: dict[Guard, Any] = {Guard.UNBORN: None} if after is None else {Guard.POINTER: after}
+            put = {"job_id": pointer.job_id, "item": pointer.item, "newest_job_id": job.job_id}
+            changes.append(Change(pointer, guards=guards, put=put))
+        return self._table.commit(changes)
+
+    def claim_job(self, job: Job, *, lease: datetime, now: datetime) -> Job | None:
+        row = _CLAIMS.get(job.state)
+        if row is None:
+            return None
+        change = step(
+            row,
+            job,
+            guards={Guard.LEASE_OVER: now},
+            claim=job.claim + 1,
+            lease_until=lease,
+            next_check_at=lease,
+        )
+        return replaced(job, change) if self._table.commit([change]) else None
+
+    def add_chunk(self, job: Job, chunk: Chunk, batches: Iterable[Batch], cursor: Cursor) -> Job | None:
+        change = step(
+            "J2",
+            job,
+            guards={Guard.CURSOR: job.cursor},
+            cursor=cursor,
+            counts=job.counts,
+            chunks=job.chunks,
+            open_chunks=job.open_chunks,
+            mapped_ids=job.mapped_ids,
+        )
+        changes = [change, birth("C0", chunk), *(birth("B0", batch) for batch in batches)]
+        return replaced(job, change) if self._table.commit(changes) else None
+
+    def rest_plan(self, job: Job, now: datetime) -> bool:
+        return self._table.commit([step("J2.rest", job, lease_until=None, next_check_at=now)])
+
+    def start_job(self, job: Job) -> bool:
+        change = step(
+            "J3",
+            job,
+            guards={Guard.CURSOR: job.cursor},
+            counts=job.counts,
+            chunks=job.chunks,
+            open_chunks=job.open_chunks,
+            mapped_ids=job.mapped_ids,
+            usage={model: plain(usage) for model, usage in job.usage.items()},
+            planned_at=job.planned_at,
+            next_check_at=job.planned_at,
+            lease_until=None,
+        )
+        return self._table.commit([change])
+
+    def fail_job(self, job: Job, *, code: str, reason: str, now: datetime) -> bool:
+        change = step("J4", job, code=code, reason=reason, ended_at=now, next_check_at=now, lease_until=None)
+        return self._table.commit([change])
+
+    def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
+        change = step("J5.note", job, upload=dict(upload), published_as=published_as)
+        return replaced(job, change) if self._table.commit([change]) else None
+
+    def finish_job(self, job: Job, outputs: Mapping[str, Mapping[str, str]], now: datetime) -> Job | None:
+        state = JobState.COMPLETED if job.cancel_requested_at is None else JobState.CANCELLED
+        change = step(
+            "J6", job, target=state, outputs=plain(outputs), ended_at=now, next_check_at=now, lease_until=None
+        )
+        return replaced(job, change) if self._table.commit([change]) else None
+
+    def note_cleaned(self, job: Job, *, now: datetime, expires: datetime) -> bool:
+        for item in self._table.query(job.job_id, "chunk#"):
+            if "expires" not in item:
+                key = msgspec.convert(item, Item).key
+                self._table.commit([Change(key, assign=to(expires=int(expires.timestamp())), drop=NO_LONGER_DUE)])
+        return self._table.commit([step("J8", job, cleaned_at=now, **_GONE)])
+
+    def note_status(self, job: Job, *, digest: str, due_at: datetime) -> None:
+        assign = to(status_digest=digest, status_due_at=due_at)
+        self._table.commit([Change(job.key, states=tuple(JobState), assign=assign)])
+
+    def claim_chunk(self, chunk: Chunk, *, lease: datetime, now: datetime) -> Chunk | None:
+        change = step(
+            "C1.claim",
+            chunk,
+            guards={Guard.LEASE_OVER: now},
+            claim=chunk.claim + 1,
+            lease_until=lease,
+            next_check_at=lease,
+        )
+        return replaced(chunk, change) if self._table.commit([change]) else None
+
+    def collect_chunk(self, chunk: Chunk, *, results_bytes: int, errors_bytes: int, unanswered: int) -> bool:
+        change = step("C1", chunk, results_bytes=results_bytes, errors_bytes=errors_bytes, **_GONE)
+        add: dict[Path, int] = {("open_chunks",): -1}
+        if unanswered:
+            add["counts", "failed"] = unanswered
+        return self._table.commit(with_job(change, add=add))

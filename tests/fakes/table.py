@@ -1,0 +1,87 @@
+"""``adapters.ledger.table.Table`` in a dict. Held to the same contract tests as DynamoDB."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from batchdrop.core.lifecycle import Guard, Op
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from batchdrop.core.change import Change, Path
+    from batchdrop.core.model import Key
+
+    Items = dict[tuple[str, str], dict[str, Any]]
+
+
+class InMemoryTable:
+    def __init__(self) -> None:
+        self.items: Items = {}
+        self._tokens = itertools.count(1)
+
+    def commit(self, changes: Sequence[Change]) -> bool:
+        keys = [(change.key.job_id, change.key.item) for change in changes]
+        assert len(set(keys)) == len(keys) <= 100, "a transaction touches at most 100 different items"
+        if not all(holds(change, self.items.get(key)) for change, key in zip(changes, keys, strict=True)):
+            return False
+        token = f"token-{next(self._tokens)}"
+        for change, key in zip(changes, keys, strict=True):
+            if not change.is_check:
+                self.items[key] = applied(change, self.items.get(key), token)
+        return True
+
+    def get(self, key: Key) -> dict[str, Any] | None:
+        return copy.deepcopy(self.items.get((key.job_id, key.item)))
+
+    def query(self, job_id: str, prefix: str = "") -> Iterator[dict[str, Any]]:
+        found = [item for (job, name), item in sorted(self.items.items()) if job == job_id and name.startswith(prefix)]
+        return iter(copy.deepcopy(found))
+
+    def due(self) -> Iterator[dict[str, Any]]:
+        found = [item for item in self.items.values() if item.get("due") == "open" and "next_check_at" in item]
+        return iter(copy.deepcopy(sorted(found, key=lambda item: item["next_check_at"])))
+
+
+def holds(change: Change, item: dict[str, Any] | None) -> bool:
+    old = item or {}
+    if change.states and old.get("state") not in [state.value for state in change.states]:
+        return False
+    return all(_true(guard, expected, old) for guard, expected in change.guards.items())
+
+
+def _true(guard: Guard, expected: Any, item: dict[str, Any]) -> bool:
+    value = item.get(guard.attribute)
+    match guard.op:
+        case Op.ABSENT:
+            return value is None
+        case Op.PRESENT:
+            return value is not None
+        case Op.EQUAL:
+            return bool(value == expected) and value is not None
+        case Op.AT_MOST:
+            return value is None or bool(value <= expected)
+        case Op.ZERO:
+            return bool(value == 0)
+
+
+def applied(change: Change, item: dict[str, Any] | None, token: str) -> dict[str, Any]:
+    if change.put is not None:
+        return copy.deepcopy({**change.put, "token": token})
+    new = copy.deepcopy(item) if item else {"job_id": change.key.job_id, "item": change.key.item}
+    for path, value in {**change.assign, ("token",): token}.items():
+        _parent(new, path)[path[-1]] = copy.deepcopy(value)
+    for path, number in change.add.items():
+        parent = _parent(new, path)
+        parent[path[-1]] = parent.get(path[-1], 0) + number
+    for name in change.drop:
+        new.pop(name, None)
+    return new
+
+
+def _parent(item: dict[str, Any], path: Path) -> dict[str, Any]:
+    for name in path[:-1]:
+        item = item[name]  # like DynamoDB, a path into a map that is not there is an error
+    return item
