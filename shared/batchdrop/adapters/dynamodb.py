@@ -112,7 +112,7 @@ class Request:
         if change.put is None and not change.is_check:
             self._parts["UpdateExpression"] = self._update(token)
         if self._names:
-            self._parts["ExpressionAttributeNames"] = self._names
+            self._parts["ExpressionAttributeNames"] = {short: name for name, short in self._names.items()}
         if self._values:
             self._parts["ExpressionAttributeValues"] = _serialized(self._values)
 
