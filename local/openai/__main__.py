@@ -1,0 +1,58 @@
+"""``python -m local.openai``: serve until interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+from pathlib import Path
+
+from local.openai.profiles import PACES
+from local.openai.server import Options, running
+
+
+def main() -> None:
+    """Parse the command line, print the base URL, serve."""
+    arguments = _parser().parse_args()
+    options = Options(
+        host=arguments.host,
+        port=arguments.port,
+        data=arguments.data,
+        seed=arguments.seed,
+        speed=arguments.speed,
+        settings=_read(arguments.settings),
+        faults=_read(arguments.faults),
+    )
+    asyncio.run(_serve(options))
+
+
+async def _serve(options: Options) -> None:
+    finished = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, finished.set)
+    async with running(options) as server:
+        print(server.base_url, flush=True)
+        await finished.wait()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local.openai", description="A local OpenAI Batch API.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0, the default, takes a free one")
+    parser.add_argument("--data", type=Path, help="directory for files; a temporary one if not given")
+    parser.add_argument("--seed", type=int, help="makes ids, order and faults the same in every run")
+    parser.add_argument("--speed", choices=sorted(PACES), default="fast", help="how fast batches advance")
+    parser.add_argument("--settings", type=Path, help="JSON file with settings (local/openai/profiles.py)")
+    parser.add_argument("--faults", type=Path, help="JSON file with faults (local/openai/plans.py)")
+    return parser
+
+
+def _read(path: Path | None) -> dict[str, object] | None:
+    content: dict[str, object] | None = json.loads(path.read_text()) if path else None
+    return content
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""The routes of the API, and what surrounds each: key, journal, faults."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from aiohttp import web
+
+from local.openai import content, parameters, upload
+from local.openai.errors import ApiError, json_response
+from local.openai.journal import Entry
+from local.openai.plans import RequestFault
+from local.openai.service import Service
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from local.openai.batch import Batch
+    from local.openai.files import StoredFile
+
+SERVICE = web.AppKey("service", Service)
+ENTRY = web.RequestKey("entry", Entry)
+FAULT = web.RequestKey("fault", RequestFault)
+
+_HOUR = 3_600
+_KEPT_HEADERS = ("Idempotency-Key", "X-Stainless-Retry-Count", "Range", "Content-Length", "Transfer-Encoding")
+_BATCHES_PAGE, _BATCHES_MOST = 20, 100
+_FILES_MOST = 10_000
+
+Listed = TypeVar("Listed", "Batch", "StoredFile")
+
+routes = web.RouteTableDef()
+
+
+@web.middleware
+async def surround(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    """Journal the request, check its key, and let the scripted fault happen, if there is one."""
+    service = request.app[SERVICE]
+    route = request.match_info.route.name or "unknown"
+    path_id = request.match_info.get("id")
+    entry = service.journal.open(route=route, method=request.method, path=request.path_qs, at=service.clock.now())
+    entry.headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
+    if path_id:
+        entry.ids["batch" if route.startswith("batches.") else "file"] = path_id
+    request[ENTRY] = entry
+    fault = service.faults.for_request(route, path_id, _content_size(service, route, path_id))
+    if fault is not None:
+        entry.fault = fault.do
+        request[FAULT] = fault
+    response, entry.effect = await service.disruption.handle(request, _authorized(handler), fault)
+    broken = request.transport is None or request.transport.is_closing()
+    entry.status = None if broken else response.status
+    if not response.prepared:
+        response.headers["x-request-id"] = service.ids.request()
+    return response
+
+
+def _authorized(
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def checked(request: web.Request) -> web.StreamResponse:
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme != "Bearer" or not key.strip():
+            raise ApiError(401, "You didn't provide an API key. Send it as Authorization: Bearer YOUR_KEY.")
+        accepted = request.app[SERVICE].settings.api_keys
+        if accepted and key not in accepted:
+            raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
+        return await handler(request)
+
+    return checked
+
+
+def _content_size(service: Service, route: str, file_id: str | None) -> int | None:
+    if route != "files.content" or file_id is None:
+        return None
+    try:
+        return service.files.get(file_id).bytes
+    except ApiError:
+        return None
+
+
+@routes.post("/files", name="files.create")
+async def create_file(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    stored = await upload.receive(request, service.files, service.settings)
+    request[ENTRY].ids |= {"file": stored.id, "filename": stored.filename}
+    return json_response(stored.view())
+
+
+@routes.get("/files", name="files.list")
+async def list_files(request: web.Request) -> web.Response:
+    order = request.query.get("order", "desc")
+    files = request.app[SERVICE].files.all(purpose=request.query.get("purpose"), newest_first=order != "asc")
+    page, more = _page(request, files, usual=_FILES_MOST, most=_FILES_MOST)
+    return json_response(_listing([stored.view() for stored in page], more=more))
+
+
+@routes.get("/files/{id}", name="files.retrieve")
+async def retrieve_file(request: web.Request) -> web.Response:
+    return json_response(request.app[SERVICE].files.get(request.match_info["id"]).view())
+
+
+@routes.get("/files/{id}/content", name="files.content")
+async def file_content(request: web.Request) -> web.StreamResponse:
+    stored = request.app[SERVICE].files.get(request.match_info["id"])
+    return await content.send(request, stored, request.get(FAULT))
+
+
+@routes.delete("/files/{id}", name="files.delete")
+async def delete_file(request: web.Request) -> web.Response:
+    file_id = request.match_info["id"]
+    request.app[SERVICE].files.delete(file_id)
+    return json_response({"id": file_id, "object": "file", "deleted": True})
+
+
+@routes.post("/batches", name="batches.create")
+async def create_batch(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    asked = parameters.parse(await request.read(), service.settings)
+    entry = request[ENTRY]
+    entry.ids["input_file"] = asked.input_file_id
+    entry.metadata = asked.metadata
+    _check_rate(service)
+    if service.settings.unknown_file_at_create:
+        service.files.get(asked.input_file_id)
+    batch = service.engine.create(asked)
+    entry.ids["batch"] = batch.id
+    return json_response(_view(service, batch))
+
+
+def _check_rate(service: Service) -> None:
+    since = service.clock.now() - _HOUR
+    most = service.settings.creates_per_hour
+    if service.engine.created_since(since, most) >= most:
+        message = f"Rate limit reached: {most} batches may be created per hour."
+        raise ApiError(429, message, code="rate_limit_exceeded", headers={"Retry-After": "60"})
+
+
+@routes.get("/batches", name="batches.list")
+async def list_batches(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    visible = service.clock.now() - service.settings.list_lag_seconds
+    newest_first = [b for b in reversed(service.engine.batches.values()) if b.created <= visible]
+    page, more = _page(request, newest_first, usual=_BATCHES_PAGE, most=_BATCHES_MOST)
+    return json_response(_listing([_view(service, batch) for batch in page], more=more))
+
+
+@routes.get("/batches/{id}", name="batches.retrieve")
+async def retrieve_batch(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    return json_response(_view(service, service.engine.get(request.match_info["id"])))
+
+
+@routes.post("/batches/{id}/cancel", name="batches.cancel")
+async def cancel_batch(request: web.Request) -> web.Response:
+    service = request.app[SERVICE]
+    return json_response(_view(service, service.engine.cancel(request.match_info["id"])))
+
+
+def _view(service: Service, batch: Batch) -> dict[str, Any]:
+    return batch.view(service.clock.now(), service.settings.missing_file_id)
+
+
+def _page(request: web.Request, items: list[Listed], *, usual: int, most: int) -> tuple[list[Listed], bool]:
+    """The page that ``limit`` and ``after`` ask for, and whether more follow. Raises ``ApiError`` 400."""
+    limit = request.query.get("limit", str(usual))
+    if not limit.isdecimal() or not 1 <= int(limit) <= most:
+        message = f"Invalid 'limit': expected a value from 1 to {most}."
+        raise ApiError(400, message, param="limit", code="invalid_value")
+    start, after = 0, request.query.get("after")
+    if after:
+        position = next((index for index, item in enumerate(items) if item.id == after), None)
+        if position is None:  # assumed
+            raise ApiError(400, f"Invalid 'after': no object with id '{after}'.", param="after", code="invalid_value")
+        start = position + 1
+    end = start + int(limit)
+    return items[start:end], len(items) > end
+
+
+def _listing(data: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
+    first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
+    return {"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": more}

@@ -1,0 +1,150 @@
+"""The execution of a batch's requests, in slices, in an order that the seed decides (CONTRACT B6, B7, B13)."""
+
+from __future__ import annotations
+
+import random
+from array import array
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import msgspec
+
+from local.openai.answers import Answer, Question, Usage, answer
+from local.openai.errors import error_body, type_of
+from local.openai.identity import digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from local.openai.faults import Faults
+    from local.openai.journal import Journal
+    from local.openai.plans import LineFault
+    from local.openai.profiles import Settings
+
+_OK = 200
+_UNRUN = {
+    "batch_expired": "This request could not be executed before the completion window expired.",
+    # The code was seen, the text is assumed.
+    "batch_cancelled": "This request was not executed because the batch was cancelled.",
+}
+
+
+@dataclass
+class Run:
+    """What is done of one batch. ``order`` holds line numbers (from 0) in the order of execution."""
+
+    batch_id: str
+    input: Path
+    output: Path
+    errors: Path
+    endpoint: str
+    offsets: array[int]  #: see ``validation.Findings``
+    seed: int
+    created: int
+    order: list[int] = field(init=False)
+    done: int = 0
+    slice: int = 0
+    completed: int = 0
+    failed: int = 0
+    usage: Usage = field(default_factory=Usage)
+    left: list[int] = field(default_factory=list)  #: lines that a fault left unexecuted
+
+    def __post_init__(self) -> None:
+        self.order = list(range(len(self.offsets) - 1))
+        random.Random(digest(self.seed, self.batch_id)).shuffle(self.order)  # noqa: S311 - not a secret
+
+    def request(self, source: BinaryIO, line: int) -> dict[str, Any]:
+        """The request on ``line`` (from 0), decoded."""
+        start, end = self.offsets[line], self.offsets[line + 1]
+        source.seek(start)
+        request: dict[str, Any] = msgspec.json.decode(source.read(end - start))
+        return request
+
+    def remove(self) -> None:
+        """Delete the copy of the input, which is needed no more."""
+        self.input.unlink(missing_ok=True)
+
+    def release(self) -> None:
+        """Forget the lines: an ended batch keeps its counts only."""
+        self.order, self.offsets, self.left = [], array("Q"), []
+
+
+class Executor:
+    """Runs lines and writes their results; called in one worker thread."""
+
+    def __init__(self, faults: Faults, journal: Journal, settings: Settings) -> None:
+        self._faults = faults
+        self._journal = journal
+        self._settings = settings
+
+    def run_until(self, run: Run, count: int) -> None:
+        """Execute until ``count`` requests of the batch are done. Streams: one request in memory at a time."""
+        executed: list[tuple[str, str, str, int]] = []
+        with run.input.open("rb") as source, run.output.open("ab") as out, run.errors.open("ab") as err:
+            while run.done < count:
+                line = run.order[run.done]
+                request = run.request(source, line)
+                fault = self._faults.for_line(request["custom_id"])
+                if fault is not None and fault.do == "unrun":
+                    run.left.append(line)
+                else:
+                    executed.append(self._execute(run, request, fault, out, err))
+                run.done += 1
+        self._journal.record_executions(executed)
+
+    def _execute(
+        self, run: Run, request: dict[str, Any], fault: LineFault | None, out: BinaryIO, err: BinaryIO
+    ) -> tuple[str, str, str, int]:
+        reply = self._answer(run, request["body"], fault)
+        completed = reply.status in (_OK, 0)
+        run.completed += completed
+        run.failed += not completed
+        run.usage = _sum(run.usage, reply.usage)
+        file = out if completed else err
+        for custom_id, copy in _written(request["custom_id"], fault):
+            file.write(_line(run, custom_id, copy, reply))
+        return run.batch_id, request["custom_id"], digest(request["body"]).hex()[:32], reply.status
+
+    def _answer(self, run: Run, body: dict[str, Any], fault: LineFault | None) -> Answer:
+        if fault is not None and fault.do == "zero":
+            return Answer(0, {})
+        if fault is not None and fault.do == "status" and fault.status != _OK:
+            error = error_body(fault.message, param=None, code=fault.code, type=type_of(fault.status))
+            return Answer(fault.status, error)
+        model = self._settings.snapshot(body.get("model") or "")
+        separators = fault is not None and fault.do == "separators"
+        return answer(Question(run.endpoint, body, model, run.created, run.seed, separators))
+
+    def finish(self, run: Run, code: str = "batch_expired") -> None:
+        """Write a line for every request that was not executed, with ``code``."""
+        with run.input.open("rb") as source, run.errors.open("ab") as err:
+            for line in sorted(run.left + run.order[run.done :]):
+                custom_id = run.request(source, line)["custom_id"]
+                error = {"code": code, "message": _UNRUN[code]}
+                envelope = {"id": _id(run, custom_id, 0), "custom_id": custom_id, "response": None, "error": error}
+                err.write(msgspec.json.encode(envelope) + b"\n")
+
+
+def _written(custom_id: str, fault: LineFault | None) -> list[tuple[str, int]]:
+    """The lines that an execution leaves: custom id, and a number that tells copies apart."""
+    copies = {
+        "missing": [],
+        "duplicate": [(custom_id, 0), (custom_id, 1)],
+        "foreign": [(custom_id, 0), (f"foreign-{custom_id}", 0)],
+    }
+    return copies.get(fault.do if fault else "", [(custom_id, 0)])
+
+
+def _line(run: Run, custom_id: str, copy: int, reply: Answer) -> bytes:
+    key = _id(run, custom_id, copy)
+    response = {"status_code": reply.status, "request_id": key[-32:], "body": reply.body}
+    envelope = {"id": key, "custom_id": custom_id, "response": response, "error": None}
+    return msgspec.json.encode(envelope) + b"\n"
+
+
+def _id(run: Run, custom_id: str, copy: int) -> str:
+    return "batch_req_" + digest(run.batch_id, custom_id, copy).hex()[:32]
+
+
+def _sum(a: Usage, b: Usage) -> Usage:
+    return Usage(a.input + b.input, a.cached + b.cached, a.output + b.output, a.reasoning + b.reasoning)

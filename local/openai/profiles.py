@@ -1,0 +1,135 @@
+"""What differs between providers, and how fast time passes: data only.
+
+Limits are those of the Batch guide and of captures of the live API, as of 2026-11-22. A value marked *assumed*
+was never seen in a capture.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+DAY = 86_400
+
+#: openai-python 3.54.0, resources/batches.py: the endpoints that ``batches.create`` takes.
+ENDPOINTS = (
+    "/v1/responses",
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/completions",
+    "/v1/moderations",
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/v1/videos",
+)
+
+#: openai-python 3.54.0, types/file_purpose.py
+PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
+
+#: Model families that exist; any other name is ``model_not_found``.
+MODEL_PREFIXES = (
+    "gpt-",
+    "chatgpt-",
+    "o1",
+    "o3",
+    "o4",
+    "text-embedding-",
+    "omni-moderation-",
+    "text-moderation-",
+    "davinci-002",
+    "babbage-002",
+    "dall-e-",
+    "sora-",
+    "ft:",
+)
+
+#: The snapshot that an alias stands for; the batch object and every answer name it.
+SNAPSHOTS = {
+    "gpt-4o": "gpt-4o-2024-08-06",
+    "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
+    "gpt-4.1": "gpt-4.1-2025-04-14",
+    "gpt-4.1-mini": "gpt-4.1-mini-2025-04-14",
+    "gpt-4.1-nano": "gpt-4.1-nano-2025-04-14",
+    "gpt-5": "gpt-5-2025-08-07",
+    "gpt-5-mini": "gpt-5-mini-2025-08-07",
+    "gpt-5-nano": "gpt-5-nano-2025-08-07",
+    "o3-mini": "o3-mini-2025-01-31",
+    "o4-mini": "o4-mini-2025-04-16",
+    "omni-moderation-latest": "omni-moderation-2024-09-26",
+}
+
+
+class Pace(msgspec.Struct, forbid_unknown_fields=True):
+    """How long a batch stays in each status, in seconds. ``spread`` 0.2 makes that 80 to 120 %, by seed."""
+
+    validating: float = 0.3
+    in_progress: float = 1.5
+    finalizing: float = 0.3
+    cancelling: float = 0.5
+    spread: float = 0.2
+    slices: int = 10  #: in how many steps the counts move
+
+
+PACES = {
+    "real": Pace(validating=8, in_progress=600, finalizing=10, cancelling=60),
+    "fast": Pace(),
+    "instant": Pace(validating=0.02, in_progress=0.04, finalizing=0.02, cancelling=0.05, spread=0, slices=2),
+    "virtual": Pace(validating=8, in_progress=600, finalizing=10, cancelling=60, spread=0),
+}
+
+
+class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Every switch of a running server. The defaults are the provider profile ``openai``."""
+
+    pace: Pace = msgspec.field(default_factory=Pace)
+    api_keys: list[str] = []  #: accepted keys; empty: every key
+    organization: str = "org-local"
+    completion_windows: tuple[str, ...] = ("24h",)
+    window_seconds: int = DAY
+
+    max_upload_bytes: int = 512 * 1024 * 1024
+    max_batch_bytes: int = 209_715_200
+    max_requests: int = 50_000
+    max_embedding_inputs: int = 50_000
+    max_errors: int = 1_000  #: entries in ``batch.errors``; assumed
+    custom_id_max: int = 512  #: assumed; 69 characters were seen to pass
+    file_retention_seconds: int = 30 * DAY
+
+    any_model: bool = False  #: accept every model name
+    models: dict[str, str] = {}  #: further model names, each with its snapshot
+
+    token_limits: dict[str, int] = {}  #: enqueued prompt tokens by model; absent: no limit
+    token_release_lag: float = 0.0  #: seconds from the end of a batch until its tokens are free
+    phantom_tokens: bool = False  #: refuse as if the queue were full
+    creates_per_hour: int = 2_000
+
+    list_lag_seconds: float = 0.0  #: a batch younger than this is absent from the list
+    missing_file_id: str | None = None  #: null, or "" as captured in 2026-07: the id of a file that there is not
+    unknown_file_at_create: bool = False  #: 400 at create, instead of a batch that fails
+    content_gzip: bool = False  #: compress file contents for clients that accept it
+    content_range: bool = False  #: honour ``Range`` on file contents
+
+    def update(self, patch: dict[str, Any]) -> None:
+        """Change fields in place. Raises ``msgspec.ValidationError`` for an unknown name or a wrong type."""
+        current = msgspec.to_builtins(self)
+        if "pace" in patch and isinstance(patch["pace"], dict):
+            patch = patch | {"pace": current["pace"] | patch["pace"]}
+        changed = msgspec.convert(current | patch, Settings)
+        for name in self.__struct_fields__:
+            setattr(self, name, getattr(changed, name))
+
+    def knows_model(self, model: str) -> bool:
+        """Whether the Batch API takes this model."""
+        return self.any_model or model in self.models or model.startswith(MODEL_PREFIXES)
+
+    def snapshot(self, model: str) -> str:
+        """The dated name that ``model`` resolves to; itself if it is one."""
+        return self.models.get(model) or SNAPSHOTS.get(model, model)
+
+
+def settings_for(speed: str, patch: dict[str, Any] | None = None) -> Settings:
+    """The settings at a named speed (a key of ``PACES``), changed by ``patch``. Raises ``KeyError``."""
+    settings = Settings(pace=msgspec.convert(msgspec.to_builtins(PACES[speed]), Pace))
+    settings.update(patch or {})
+    return settings

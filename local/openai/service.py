@@ -1,0 +1,74 @@
+"""The parts of one server, put together; and its beginning again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from local.openai.clock import Clock
+from local.openai.disruption import Disruption
+from local.openai.engine import Engine
+from local.openai.faults import Faults
+from local.openai.files import FileStore
+from local.openai.identity import Ids
+from local.openai.journal import Journal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from local.openai.profiles import Settings
+
+_LONGEST_SLEEP = 60.0
+
+
+class Service:
+    """State of the server. ``seed`` null: ids differ in every run, answers do not."""
+
+    def __init__(self, directory: Path, settings: Settings, *, virtual: bool, seed: int | None) -> None:
+        self._directory = directory
+        self.settings = settings
+        self.clock = Clock(virtual=virtual)
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
+        directory.mkdir(parents=True, exist_ok=True)
+        self._begin(seed)
+
+    def _begin(self, seed: int | None) -> None:
+        self.ids = Ids(secrets.token_hex(16) if seed is None else str(seed))
+        self.faults = Faults(seed or 0)
+        self.journal = Journal(self._directory / "executions.jsonl")
+        self.files = FileStore(self._directory / "files", self.ids, self.clock)
+        self.disruption = Disruption()
+        self.engine = Engine(
+            seed=seed or 0,
+            clock=self.clock,
+            ids=self.ids,
+            settings=self.settings,
+            files=self.files,
+            faults=self.faults,
+            journal=self.journal,
+            worker=self._worker,
+        )
+
+    async def reset(self, seed: int | None) -> None:
+        """Forget files, batches, faults and the journal, and start to count ids again. Settings and time stay."""
+        await self.engine.stop()
+        self.files.clear()
+        self._begin(seed)
+
+    async def keep_time(self) -> None:
+        """Let batches advance as time passes; runs until cancelled."""
+        while True:
+            engine = self.engine
+            engine.changed.clear()
+            await engine.settle()
+            pause = _LONGEST_SLEEP if self.clock.virtual else engine.next_due - self.clock.now()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(engine.changed.wait(), min(_LONGEST_SLEEP, max(0.0, pause)))
+
+    async def close(self) -> None:
+        """Let the worker finish what it has begun."""
+        await self.engine.stop()
+        self._worker.shutdown()
