@@ -20,7 +20,7 @@ class Message:
 
 @dataclass
 class InMemoryMessages:
-    """``ports.Messages`` in lists: ``sent`` is the record, ``pending`` what nobody took; tests may lose or double those."""
+    """``ports.Messages``: ``sent`` is the record, ``pending`` what nobody took. Tests may lose or double those."""
 
     sent: list[Message] = field(default_factory=list)
     pending: list[Message] = field(default_factory=list)
