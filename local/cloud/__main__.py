@@ -1,0 +1,87 @@
+"""``python -m local.cloud up | down``: what ``make up`` and ``make down`` run."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from local.cloud.emulator import KEY, KEY_ID
+from local.cloud.place import DEFAULT, ROOT
+from local.cloud.running import Wishes, bring_down, bring_up, is_up
+from local.cloud.trouble import Trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.cloud.running import Running
+
+_USAGE = "usage: python -m local.cloud up | down"
+
+
+def wishes(env: Mapping[str, str]) -> Wishes:
+    """What OPENAI_BASE_URL, OPENAI_API_KEY and PARAMS ask for; ``Trouble`` if PARAMS is no list of Name=value."""
+    parameters: dict[str, str] = {}
+    for word in shlex.split(env.get("PARAMS", "")):
+        name, equals, value = word.partition("=")
+        if not (name and equals):
+            raise Trouble(f'PARAMS holds {word!r}; it should be "Name=value Name=value".')
+        parameters[name] = value
+    return Wishes(base_url=env.get("OPENAI_BASE_URL", ""), api_key=env.get("OPENAI_API_KEY", ""), parameters=parameters)
+
+
+def up() -> None:
+    """Bring the stack up, once."""
+    if is_up(DEFAULT):
+        print(f"Already up: {_relative()}. `make down` stops it; then `make up` takes other settings.")
+        return
+    bring_down(DEFAULT)
+    asked = wishes(os.environ)
+    _announce(bring_up(DEFAULT, asked, tethered=False), own_openai=asked.own_openai)
+
+
+def down() -> None:
+    """Stop what ``up`` started."""
+    print("Stopped." if bring_down(DEFAULT) else "Nothing was running.")
+
+
+def _announce(running: Running, *, own_openai: bool) -> None:
+    stack = running.stack
+    source = "the local OpenAI server" if own_openai else "the API that you named"
+    print(f"Ready. Drop files into {stack.input_bucket}; results appear in {stack.output_bucket}.")
+    print(f"OpenAI: {stack.openai_base_url} ({source}).")
+    print(f"AWS: export AWS_ENDPOINT_URL={stack.endpoint_url} AWS_DEFAULT_REGION={stack.region}")
+    print(f"            AWS_ACCESS_KEY_ID={KEY_ID} AWS_SECRET_ACCESS_KEY={KEY}")
+    print(f"All names: {_relative()}. Stop it: make down.")
+
+
+def _relative() -> str:
+    return str(DEFAULT.stack_file.relative_to(ROOT))
+
+
+def _terminated(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; the exit status."""
+    commands = {"up": up, "down": down}
+    if len(arguments) != 1 or arguments[0] not in commands:
+        print(_USAGE, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        commands[arguments[0]]()
+    except Trouble as trouble:
+        print(trouble, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; what was started is stopped.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
