@@ -433,6 +433,10 @@ class Ledger(Protocol):
         """B6, B7.refused, B11, B8.mended, by its state; an admitted or uploading one without ``reason``: lease over."""
         ...
 
+    def record_fence(self, batch: Batch, *, now: datetime) -> Batch | None:
+        """B7.fence: the input file is about to be deleted; after a crash that must not look like another's doing."""
+        ...
+
     def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:
         """B7.fenced: the caller deleted the input file and then saw no batch of it."""
         ...

@@ -131,6 +131,7 @@ ROWS = {
             (Guard.CLAIM,),
             "definite passing refusal; file id removed; not before",
         ),
+        Row("B7.fence", (B.CREATING,), None, (Guard.SAME_FILE,), "time of the try to delete its file"),
         Row("B7.fenced", (B.CREATING,), B.QUEUED, (Guard.SAME_FILE,), "file deleted, none listed; file id removed"),
         Row("B7.ended", (B.UPLOADING, B.CREATING), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),
         Row("B8", (B.ADMITTED, B.UPLOADING, B.CREATING), B.BLOCKED, (Guard.CLAIM,), "operator must act: reason"),

@@ -207,6 +207,7 @@ class Batch(Item, frozen=True, kw_only=True):
     refusals: int = 0
     file_id: str | None = None
     intent_at: datetime | None = None
+    fenced_at: datetime | None = None
     openai_batch_id: str | None = None
     openai_created_at: int | None = None
     in_flight_at: datetime | None = None

@@ -28,6 +28,7 @@ _REQUEUES = {
 _REMOTE = (
     "file_id",
     "intent_at",
+    "fenced_at",
     "openai_batch_id",
     "openai_created_at",
     "in_flight_at",
@@ -77,6 +78,10 @@ class BatchWrites:
         refusals = batch.refusals + (not lease_over and batch.state is not BatchState.BLOCKED)
         fresh = _FRESH | {"not_before": not_before, "next_check_at": not_before, "refusals": refusals, "reason": reason}
         return self._table.commit([step(row, batch, guards={Guard.LEASE_OVER: now}, **fresh)])
+
+    def record_fence(self, batch: Batch, *, now: datetime) -> Batch | None:
+        change = step("B7.fence", batch, guards={Guard.SAME_FILE: batch.file_id}, fenced_at=now)
+        return replaced(batch, change) if self._table.commit([change]) else None
 
     def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:
         fresh = _FRESH | {"not_before": not_before, "next_check_at": not_before}

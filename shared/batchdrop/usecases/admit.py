@@ -1,0 +1,47 @@
+"""Let queued batches go, as far as the provider has room for them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from batchdrop.core import admission
+from batchdrop.core.model import BatchState
+from batchdrop.usecases import pace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from batchdrop.core.model import Batch
+    from batchdrop.ports import Clock, Deadline, Ledger, Messages
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Admit batches of running jobs. One poller at a time, by a lease; a second one leaves it alone.
+
+    ``name`` tells this invocation from every other one.
+    """
+
+    ledger: Ledger
+    messages: Messages
+    clock: Clock
+    name: str
+
+    def __call__(self, batches: Sequence[Batch], deadline: Deadline) -> int:
+        """Number of batches admitted. ``batches``: every open batch of running jobs."""
+        now = self.clock.now()
+        if not any(batch.state is BatchState.QUEUED for batch in batches):
+            return 0
+        lease = now + dt.timedelta(seconds=int(deadline.remaining()) + 5)
+        if not self.ledger.lead(self.name, lease=lease, now=now):
+            return 0
+        chosen = admission.admitted(batches, self.ledger.limits(), now)
+        return sum(self._admit(batch) for batch in chosen if deadline.remaining() > 1)
+
+    def _admit(self, batch: Batch) -> bool:
+        if not self.ledger.admit(batch, lease=self.clock.now() + pace.ADMITTED):
+            return False
+        self.messages.submit(batch.key)
+        return True

@@ -1,0 +1,143 @@
+"""See at the provider what became of the batches in flight, with as few calls as will do."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from batchdrop.core.lifecycle import ENDED_STATUSES, rank
+from batchdrop.usecases import pace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from batchdrop.core.model import Batch
+    from batchdrop.ports import BatchApi, Clock, Ledger, Messages, RemoteBatch
+
+#: Calls to the provider in one tick.
+CALLS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a look gave. ``unseen``: batches that were due and for which no call was left."""
+
+    calls: int = 0
+    ended: int = 0
+    changed: int = 0
+    unknown: tuple[str, ...] = ()  #: ids that the provider says it does not know
+    unseen: int = 0
+    odd_statuses: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Look:
+    """The batches still to be seen, by the provider's id, and what was counted on the way."""
+
+    wanted: dict[str, Batch]
+    calls: int = 0
+    ended: int = 0
+    changed: int = 0
+    unknown: list[str] = field(default_factory=list)
+    odd: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Observe:
+    """Look at batches in flight. A look that shows nothing new writes nothing."""
+
+    ledger: Ledger
+    api: BatchApi
+    messages: Messages
+    clock: Clock
+
+    def __call__(self, batches: Iterable[Batch]) -> Observed:
+        look = _Look({batch.openai_batch_id: batch for batch in self._due(batches) if batch.openai_batch_id})
+        self._by_list(look)
+        self._one_by_one(look)
+        return Observed(
+            look.calls, look.ended, look.changed, tuple(look.unknown), len(look.wanted), tuple(sorted(look.odd))
+        )
+
+    def _due(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        """Young batches every time; each of the others in its own minute of every five, so that nothing is written."""
+        now = self.clock.now()
+        minutes = int(pace.EVERY.total_seconds()) // 60
+        slot = int(now.timestamp()) // 60 % minutes
+        for batch in batches:
+            is_young = batch.in_flight_at is None or now - batch.in_flight_at < pace.YOUNG
+            if is_young or zlib.crc32(batch.item.encode() + batch.job_id.encode()) % minutes == slot:
+                yield batch
+
+    def _by_list(self, look: _Look) -> None:
+        """Page through the list, newest first, while that finds batches in fewer calls than asking for each."""
+        cursor: str | None = None
+        while len(look.wanted) > 1 and look.calls < CALLS:
+            page = self.api.page(cursor)
+            look.calls += 1
+            found = [remote for remote in page.batches if remote.id in look.wanted]
+            for remote in found:
+                self._see(look, remote)
+            cursor = page.cursor
+            if cursor is None or not page.batches:
+                return
+            if self._is_farther(look, page.batches) or (not found and _is_past(look, page.batches)):
+                return
+
+    def _is_farther(self, look: _Look, page: Sequence[RemoteBatch]) -> bool:
+        """Whether paging on to the oldest wanted batch takes more calls than asking for each that is left."""
+        if not look.wanted:
+            return False
+        oldest = min(batch.openai_created_at or 0 for batch in look.wanted.values())
+        span = max(page[0].created_at - page[-1].created_at, 1)
+        pages = (page[-1].created_at - oldest) / span
+        return pages > len(look.wanted)
+
+    def _one_by_one(self, look: _Look) -> None:
+        for batch_id in list(look.wanted):
+            if look.calls >= CALLS:
+                return
+            remote = self.api.retrieve(batch_id)
+            look.calls += 1
+            if remote is None:
+                look.unknown.append(batch_id)
+                del look.wanted[batch_id]
+            else:
+                self._see(look, remote)
+
+    def _see(self, look: _Look, remote: RemoteBatch) -> None:
+        batch = look.wanted.pop(remote.id)
+        now = self.clock.now()
+        if rank(remote.status) == 0:
+            look.odd.add(remote.status)
+        if _has_ended(remote):
+            if self.ledger.end(batch, remote, now=now, check_at=now + pace.WORKED_ON):
+                self.messages.collect(batch.key)
+                look.ended += 1
+        elif _is_news(batch, remote) and self.ledger.observe(batch, remote, check_at=batch.next_check_at or now):
+            look.changed += 1
+
+
+def _is_past(look: _Look, page: Sequence[RemoteBatch]) -> bool:
+    """Whether the list is already older than everything wanted: what is left is not listed (yet)."""
+    return all((batch.openai_created_at or 0) > page[0].created_at for batch in look.wanted.values())
+
+
+def _has_ended(remote: RemoteBatch) -> bool:
+    """An end may be shown before its file ids are: then it is looked at again, for what is in them is paid for.
+
+    All of its requests failing leaves no output file; none of them failing leaves no error file; a completed batch has
+    at least one of the two.
+    """
+    if remote.status not in ENDED_STATUSES:
+        return False
+    is_out = bool(remote.output_file_id) or not remote.completed
+    is_err = bool(remote.error_file_id) or not remote.failed
+    is_any = bool(remote.output_file_id or remote.error_file_id) or remote.status != "completed"
+    return is_out and is_err and is_any
+
+
+def _is_news(batch: Batch, remote: RemoteBatch) -> bool:
+    seen = batch.remote_status, batch.remote_completed, batch.remote_failed
+    return seen != (remote.status, remote.completed, remote.failed)

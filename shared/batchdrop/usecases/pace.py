@@ -1,0 +1,40 @@
+"""How long things may take, and when an item counts as overdue. In one place, so that no two waits contradict."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from batchdrop.ports import Deadline
+
+Result = TypeVar("Result")
+Step = Callable[[], Result]
+
+#: A create takes 60 s at most; with less than this left, it is not begun.
+SECONDS_TO_CREATE = 90
+#: A message is worked on within this time: the function's 15 minutes, and one to spare.
+WORKED_ON = dt.timedelta(minutes=16)
+#: An admitted batch whose submitter never came: queued again.
+ADMITTED = dt.timedelta(minutes=20)
+#: Blocked work is tried again, one batch at a time tells whether it is mended.
+BLOCKED = dt.timedelta(minutes=5)
+#: OpenAI ends a batch 24 h after its creation; six hours later it is overdue.
+WINDOW = dt.timedelta(hours=30)
+#: A batch is young for this long: every tick looks at it.
+YOUNG = dt.timedelta(minutes=15)
+#: Older ones are looked at this often.
+EVERY = dt.timedelta(minutes=5)
+#: Chunks and batches of ended jobs stay readable for this long.
+KEPT = dt.timedelta(days=30)
+
+
+def lease(now: dt.datetime, deadline: Deadline) -> dt.datetime:
+    """Until the platform has surely killed this invocation."""
+    return now + dt.timedelta(seconds=int(deadline.remaining()) + 60)
+
+
+def in_flight(now: dt.datetime) -> dt.datetime:
+    """When a batch that is created now is overdue."""
+    return now + WINDOW

@@ -1,0 +1,127 @@
+"""One tick: read what is open, and move on whatever can move. Everything else is a hint to make this faster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from batchdrop.core.errors import Misconfigured, RetryLater
+from batchdrop.core.model import Batch, BatchState, Chunk, Job, JobState
+from batchdrop.usecases.recover import Recovered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from batchdrop.ports import Clock, Deadline, Ledger
+    from batchdrop.usecases.admit import Admit
+    from batchdrop.usecases.observe import Observe
+    from batchdrop.usecases.recover import Recover
+    from batchdrop.usecases.redrive import Redrive
+    from batchdrop.usecases.status import Status
+
+
+@dataclass(slots=True)
+class Tick:
+    """What a tick saw and did. ``troubles``: the steps that could not be done now, with why."""
+
+    open_jobs: int = 0
+    open_batches: int = 0
+    blocked: int = 0
+    overdue: int = 0
+    calls: int = 0
+    ended: int = 0
+    admitted: int = 0
+    redriven: int = 0
+    recovered: Recovered = field(default_factory=Recovered)
+    odd_statuses: tuple[str, ...] = ()
+    unknown_batches: tuple[str, ...] = ()
+    troubles: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The open items of one tick."""
+
+    jobs: dict[str, Job]
+    chunks: list[Chunk]
+    batches: list[Batch]
+
+    def of(self, *states: BatchState) -> list[Batch]:
+        return [batch for batch in self.batches if batch.state in states]
+
+    def of_running_jobs(self) -> list[Batch]:
+        running = {job.job_id for job in self.jobs.values() if job.state is JobState.RUNNING}
+        return [batch for batch in self.batches if batch.job_id in running]
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Observe, recover, re-drive, admit, report. A step that fails does not keep the others from running.
+
+    ``observe`` and ``recover`` are made on demand: an idle tick loads no SDK.
+    """
+
+    ledger: Ledger
+    clock: Clock
+    observe: Callable[[], Observe]
+    recover: Callable[[], Recover]
+    redrive: Redrive
+    admit: Admit
+    status: Status
+
+    def __call__(self, deadline: Deadline) -> Tick:
+        found = _sorted(self.ledger.open_items())
+        tick = Tick(len(found.jobs), len(found.batches), len(found.of(BatchState.BLOCKED)))
+        steps: tuple[Callable[[], None], ...] = (
+            lambda: self._observe(found, tick),
+            lambda: self._recover(found, tick),
+            lambda: self._redrive(found, tick, deadline),
+            lambda: self._admit(found, tick, deadline),
+            lambda: self._report(found, deadline),
+        )
+        for step in steps:
+            try:
+                step()
+            except (RetryLater, Misconfigured) as trouble:
+                tick.troubles.append(str(trouble))
+        return tick
+
+    def _observe(self, found: Open, tick: Tick) -> None:
+        flying = found.of(BatchState.IN_FLIGHT)
+        tick.overdue = sum(
+            batch.next_check_at is not None and batch.next_check_at <= self.clock.now() for batch in flying
+        )
+        if flying:
+            seen = self.observe()(flying)
+            tick.calls, tick.ended = seen.calls, seen.ended
+            tick.odd_statuses, tick.unknown_batches = seen.odd_statuses, seen.unknown
+
+    def _recover(self, found: Open, tick: Tick) -> None:
+        now = self.clock.now()
+        lost = [batch for batch in found.of(BatchState.CREATING) if batch.lease_until and batch.lease_until <= now]
+        if lost:
+            tick.recovered = self.recover()(lost)
+
+    def _redrive(self, found: Open, tick: Tick, deadline: Deadline) -> None:
+        tick.redriven = self.redrive(found.jobs, found.chunks, found.batches, deadline)
+
+    def _admit(self, found: Open, tick: Tick, deadline: Deadline) -> None:
+        tick.admitted = self.admit(found.of_running_jobs(), deadline)
+
+    def _report(self, found: Open, deadline: Deadline) -> None:
+        for job in found.jobs.values():
+            if deadline.remaining() > 1 and job.state in (JobState.PLANNING, JobState.RUNNING, JobState.ASSEMBLING):
+                self.status.refresh(job, [batch for batch in found.batches if batch.job_id == job.job_id])
+
+
+def _sorted(items: Iterable[Job | Chunk | Batch]) -> Open:
+    found = Open({}, [], [])
+    for item in items:
+        if isinstance(item, Job):
+            found.jobs[item.job_id] = item
+        elif isinstance(item, Chunk):
+            found.chunks.append(item)
+        else:
+            found.batches.append(item)
+    return found

@@ -1,0 +1,79 @@
+"""Send again what is overdue: messages may be lost, functions may die; the table remembers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from batchdrop.core.model import Batch, BatchState, Chunk, Job, JobState
+from batchdrop.usecases import pace
+from batchdrop.usecases.recover import CANNOT_FENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from batchdrop.core.model import AnyItem
+    from batchdrop.ports import Clock, Deadline, Ledger, Messages
+
+
+@dataclass(frozen=True, slots=True)
+class Redrive:
+    """Move every overdue item on, by a message or by putting it back into the queue."""
+
+    ledger: Ledger
+    messages: Messages
+    clock: Clock
+
+    def __call__(
+        self, jobs: Mapping[str, Job], chunks: Iterable[Chunk], batches: Iterable[Batch], deadline: Deadline
+    ) -> int:
+        """Number of items moved on. The arguments are all open items."""
+        everything = list(batches)
+        busy = {(batch.job_id, batch.chunk) for batch in everything}
+        ready = [chunk for chunk in chunks if _is_joinable(chunk, jobs, busy)]
+        found: list[AnyItem] = [*jobs.values(), *ready, *everything]
+        overdue = filter(self._is_overdue, found)
+        return sum(self._move(item) for item in overdue if deadline.remaining() > 1)
+
+    def _is_overdue(self, item: AnyItem) -> bool:
+        return item.next_check_at is not None and item.next_check_at <= self.clock.now()
+
+    def _move(self, item: AnyItem) -> bool:
+        match item:
+            case Job():
+                return self._move_job(item)
+            case Chunk():
+                return self._collect(item)
+            case Batch():
+                return self._move_batch(item)
+
+    def _move_job(self, job: Job) -> bool:
+        if job.state is JobState.PLANNING:
+            self.messages.plan(job.job_id)
+            self._postpone(job)
+            return True
+        if job.state is JobState.RUNNING and job.open_chunks:
+            return False
+        return self._collect(job)
+
+    def _move_batch(self, batch: Batch) -> bool:
+        now = self.clock.now()
+        if batch.state is BatchState.ENDED:
+            return self._collect(batch)
+        is_abandoned = batch.state in (BatchState.ADMITTED, BatchState.UPLOADING)
+        is_blocked = batch.state is BatchState.BLOCKED and batch.reason != CANNOT_FENCE
+        return (is_abandoned or is_blocked) and self.ledger.requeue(batch, not_before=now, now=now)
+
+    def _collect(self, item: AnyItem) -> bool:
+        self.messages.collect(item.key)
+        self._postpone(item)
+        return True
+
+    def _postpone(self, item: AnyItem) -> None:
+        self.ledger.postpone(item, check_at=self.clock.now() + pace.WORKED_ON)
+
+
+def _is_joinable(chunk: Chunk, jobs: Mapping[str, Job], busy: set[tuple[str, int]]) -> bool:
+    """Whether no batch of the chunk is open; the collector looks again, and counts."""
+    job = jobs.get(chunk.job_id)
+    return job is not None and job.state is JobState.RUNNING and (chunk.job_id, chunk.number) not in busy

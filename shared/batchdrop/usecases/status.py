@@ -1,0 +1,75 @@
+"""Keep the job's status object up to date."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from batchdrop.core import naming, status
+from batchdrop.core.assembly import Claimant, Holder, holder
+from batchdrop.ports import IfAbsent, IfMatch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from batchdrop.core.model import Batch, Job
+    from batchdrop.ports import Clock, Ledger, ObjectStore, Precondition
+
+#: Looks at who holds the name, where others write at the same time.
+TRIES = 5
+_MINUTE = dt.timedelta(minutes=1)
+_TEN_MINUTES = dt.timedelta(minutes=10)
+_AT_FIRST = dt.timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Write ``<stem>.status.json``, or ``<stem>.<job id>.status.json`` where another job holds that name."""
+
+    ledger: Ledger
+    objects: ObjectStore
+    clock: Clock
+    bucket: str
+
+    def __call__(self, job: Job) -> None:
+        """Write what is so now. For ends: not delayed, not skipped."""
+        self._write(job, msgspec.json.format(msgspec.json.encode(status.report(job, self.ledger.batches(job.job_id)))))
+
+    def refresh(self, job: Job, open_batches: Iterable[Batch]) -> bool:
+        """Write if something is new: at most once a minute in the job's first hour, then every ten minutes."""
+        now = self.clock.now()
+        digest = status.digest(status.report(job, open_batches))
+        if digest == job.status_digest or (job.status_due_at and now < job.status_due_at):
+            return False
+        self(job)
+        pause = _MINUTE if now - job.created_at < _AT_FIRST else _TEN_MINUTES
+        self.ledger.note_status(job, digest=digest, due_at=now + pause)
+        return True
+
+    def _write(self, job: Job, body: bytes) -> None:
+        us = Claimant(
+            job.job_id,
+            job.input_key,
+            job.version_id,
+            job.last_modified,
+            is_newest=self.ledger.newest_job(job.bucket, job.input_key) == job.job_id,
+        )
+        names = [job.published_as] if job.published_as else [job.stem, f"{job.stem}.{job.job_id}"]
+        for name in names:
+            if self._write_as(naming.output_key(name, "status"), us, body):
+                return
+
+    def _write_as(self, key: str, us: Claimant, body: bytes) -> bool:
+        for _ in range(TRIES):
+            held = self.objects.head(self.bucket, key)
+            if holder(held.metadata if held else None, us) is Holder.OTHER:
+                return False
+            only: Precondition = IfMatch(held.etag) if held else IfAbsent()
+            if self.objects.write(
+                self.bucket, key, [body], metadata=us.metadata, content_type="application/json", only=only
+            ):
+                return True
+        return False
