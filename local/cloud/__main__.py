@@ -61,7 +61,7 @@ def _relative() -> str:
     return str(DEFAULT.stack_file.relative_to(ROOT))
 
 
-def _terminated(_number: int, _frame: object) -> NoReturn:
+def _interrupted(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
@@ -71,7 +71,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in commands:
         print(_USAGE, file=sys.stderr)
         return 2
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job starts with SIGINT ignored
+        signal.signal(number, _interrupted)
     try:
         commands[arguments[0]]()
     except Trouble as trouble:

@@ -10,6 +10,8 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from local.cloud import template
 from local.cloud.place import ROOT, TEMPLATE
 from local.cloud.trouble import Trouble
@@ -46,12 +48,15 @@ def deploy(clients: Clients, name: str, parameters: Mapping[str, str], root: Pat
     loaded = template.load(root / "template.yaml")
     clients.s3.create_bucket(Bucket=_ARTIFACTS)
     _point_to_code(loaded, clients.s3, root)
-    clients.cloudformation.create_stack(
-        StackName=name,
-        TemplateBody=json.dumps(loaded),
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-    )
+    try:
+        clients.cloudformation.create_stack(
+            StackName=name,
+            TemplateBody=json.dumps(loaded),
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )
+    except ClientError as error:
+        raise Trouble(f"The template is refused. {error}") from None
     outputs = _settled(clients, name)
     listed = clients.cloudformation.describe_stack_resources(StackName=name)["StackResources"]
     resources = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in listed}

@@ -1,7 +1,7 @@
 """Run MiniStack with three things set that it has no settings for. Runs in MiniStack's own environment.
 
-- Functions run under an interpreter of our choice: MiniStack starts them with ``sys.executable``, whatever their runtime
-  says; ``lambda-python.sh`` is put there.
+- Functions run under an interpreter of our choice: MiniStack starts them with ``sys.executable``, whatever their
+  runtime says; ``lambda-python.sh`` is put there.
 - Schedules are looked at every second instead of every ten.
 - Requests count as made over TLS: MiniStack judges by the address's scheme, and loopback needs no cipher. So the
   template's policies stay as they are deployed.
