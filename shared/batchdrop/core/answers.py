@@ -1,0 +1,215 @@
+"""A provider's result lines: read one, judge it by its own status code, keep one final record per request.
+
+Lines are bytes and end at a line feed alone: U+2028, U+0085 and their like stand raw in real results.
+"""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from batchdrop.core.usage import Reported, Tally, salvage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from batchdrop.core.model import Usage
+
+BLOCK = 1 << 20
+
+#: Errors that say only that the provider did not come to it.
+NOT_RUN = frozenset({"batch_expired", "batch_cancelled"})
+_PASSING = frozenset({0, 408, 409, 429})
+_SERVER_ERROR = 500
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """An error object, of a line or of an HTTP body."""
+
+    code: str | None = None
+    message: str | None = None
+
+
+class Body(msgspec.Struct, frozen=True):
+    usage: Reported | None = None
+    error: Fault | None = None
+
+
+class Response(msgspec.Struct, frozen=True):
+    status_code: int = 0
+    body: Body | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What we need to know of a result line."""
+
+    custom_id: str
+    response: Response | None = None
+    error: Fault | None = None
+
+    @property
+    def is_success(self) -> bool:
+        return self.error is None and self.response is not None and self.response.status_code // 100 == 2  # noqa: PLR2004
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may well succeed later."""
+        if self.error is not None and self.error.code in NOT_RUN:
+            return True
+        if self.response is None:
+            return self.error is None
+        return self.response.status_code in _PASSING or self.response.status_code >= _SERVER_ERROR
+
+    @property
+    def fault(self) -> tuple[str, str]:
+        """Why it failed: a code for programs, a sentence for people."""
+        status = self.response.status_code if self.response else 0
+        body = self.response.body if self.response else None
+        said = self.error or (body.error if body else None) or Fault()
+        return said.code or f"http_{status}", said.message or f"The request failed with HTTP status {status}."
+
+
+_DECODER = msgspec.json.Decoder(Answer)
+
+
+def read(line: bytes) -> Answer | None:
+    """The line's meaning; None where it is not JSON or has no ``custom_id``."""
+    try:
+        return _DECODER.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _salvage(line)
+
+
+def _salvage(line: bytes) -> Answer | None:
+    """An answer that is paid for is not thrown away because a part of it is shaped unlike the API's description."""
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("custom_id"), str):
+        return None
+    response = value.get("response")
+    return Answer(value["custom_id"], _response(response), _fault(value.get("error")))
+
+
+def _response(value: Any) -> Response | None:  # noqa: ANN401 - decoded JSON of any shape
+    if not isinstance(value, dict):
+        return None
+    status, body = value.get("status_code"), value.get("body")
+    try:
+        code = int(status or 0)
+    except (TypeError, ValueError, OverflowError):
+        code = 0
+    if not isinstance(body, dict):
+        return Response(code)
+    return Response(code, Body(salvage(body.get("usage")), _fault(body.get("error"))))
+
+
+def _fault(value: Any) -> Fault | None:  # noqa: ANN401
+    if value is None:
+        return None
+    if not isinstance(value, dict):
+        return Fault(message=str(value))
+    code, message = value.get("code"), value.get("message")
+    return Fault(None if code is None else str(code), None if message is None else str(message))
+
+
+def record(custom_id: str, code: str, message: str) -> bytes:
+    """A result line of ours for a request that has no answer, without its newline."""
+    error = {"code": code, "message": message}
+    return msgspec.json.encode({"id": None, "custom_id": custom_id, "response": None, "error": error})
+
+
+class Taken(Enum):
+    """What to do with a line."""
+
+    FINAL = "write it"
+    HELD = "keep it aside: it counts only if nothing better comes"
+    DROPPED = "unreadable, of a foreign request, or of one that has its record"
+
+
+class Sieve:
+    """Of all lines of a batch's files, in the order that they come, the first final one of each request.
+
+    ``ids``: the batch's custom ids with their ordinals, from 0.
+    """
+
+    def __init__(self, ids: Mapping[str, int]) -> None:
+        self._ids = ids
+        self._tally = Tally()
+        self.settled = bytearray(len(ids))  #: by ordinal: 1 once there is a final record
+        self.completed = 0
+        self.failed = 0
+        self.dropped = 0
+
+    def take(self, line: bytes) -> tuple[Taken, int]:
+        """What to do with the line, and the ordinal of its request (-1 where it is dropped)."""
+        answer = read(line)
+        ordinal = self._ids.get(answer.custom_id, -1) if answer else -1
+        if answer is None or ordinal < 0 or self.settled[ordinal]:
+            self.dropped += 1
+            return Taken.DROPPED, -1
+        if answer.is_passing:
+            return Taken.HELD, ordinal
+        self.settle(ordinal, success=answer.is_success)
+        if answer.response and answer.response.body and answer.response.body.usage:
+            self._tally.add(answer.response.body.usage)
+        return Taken.FINAL, ordinal
+
+    def settle(self, ordinal: int, *, success: bool = False) -> None:
+        """This request has its final record."""
+        self.settled[ordinal] = 1
+        if success:
+            self.completed += 1
+        else:
+            self.failed += 1
+
+    @property
+    def usage(self) -> Usage:
+        return self._tally.usage
+
+    @property
+    def missing(self) -> list[int]:
+        """Ordinals without a final record, ascending."""
+        return [ordinal for ordinal, settled in enumerate(self.settled) if not settled]
+
+
+# ── bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def blocks(read_some: Callable[[int], bytes]) -> Iterator[bytes]:
+    """A stream's bytes to its end, in blocks of 1 MiB or less."""
+    return iter(lambda: read_some(BLOCK), b"")
+
+
+def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The non-empty lines, without their newline, however the stream is cut into pieces."""
+    rest: list[bytes] = []
+    for piece in pieces:
+        *whole, tail = piece.split(b"\n")
+        if whole:
+            rest.append(whole[0])
+            whole[0] = b"".join(rest)
+            rest = []
+            yield from filter(None, whole)
+        if tail:
+            rest.append(tail)
+    if last := b"".join(rest):
+        yield last
+
+
+def packed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in blocks of about 1 MiB: few large writes instead of many small ones."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= BLOCK:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)

@@ -1,0 +1,151 @@
+"""How finished parts become one object, and whether an object's name is ours to write."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+MIB = 2**20
+#: S3's limits for multipart uploads, docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html, read 2026-11-22.
+SMALLEST_PART = 5 * MIB
+LARGEST_PART = 5 * 1024 * MIB
+MOST_PARTS = 9_000  #: of 10,000
+#: Up to here an object is written in one go: quicker than an upload, and nothing to resume.
+PLAIN_BYTES = 16 * MIB
+_LONGEST_HEADER = 1_024
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A byte range of an object in the output bucket."""
+
+    key: str
+    first_byte: int
+    end_byte: int
+
+    @property
+    def bytes(self) -> int:
+        return self.end_byte - self.first_byte
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the upload: a single span that S3 copies by itself, or small neighbours that go through us."""
+
+    number: int
+    spans: tuple[Span, ...]
+
+    @property
+    def bytes(self) -> int:
+        return sum(span.bytes for span in self.spans)
+
+    @property
+    def is_copied(self) -> bool:
+        return len(self.spans) == 1 and self.bytes >= SMALLEST_PART
+
+
+def parts(spans: Iterable[Span]) -> list[Part]:
+    """The parts of an upload that holds all spans in order.
+
+    Every part but the last has at least 5 MiB, none more than 5 GiB. What goes through us is 5 MiB at a time: where a
+    large span follows a small one, only its first bytes are taken, and the rest of it is copied.
+    """
+    return [Part(number, group) for number, group in enumerate(_grouped(spans), 1)]
+
+
+def _grouped(spans: Iterable[Span]) -> Iterator[tuple[Span, ...]]:
+    small: list[Span] = []
+    held = 0
+    for span in spans:
+        rest = span
+        if held:
+            head, rest = _cut(span, SMALLEST_PART - held)
+            small.append(head)
+            held += head.bytes
+            if held < SMALLEST_PART:
+                continue
+            yield tuple(small)
+            small, held = [], 0
+        while rest.bytes >= SMALLEST_PART:
+            head, rest = _cut(rest, LARGEST_PART)
+            yield (head,)
+        if rest.bytes:
+            small, held = [rest], rest.bytes
+    if small:
+        yield tuple(small)
+
+
+def _cut(span: Span, size: int) -> tuple[Span, Span]:
+    middle = min(span.first_byte + size, span.end_byte)
+    return Span(span.key, span.first_byte, middle), Span(span.key, middle, span.end_byte)
+
+
+def merged(spans: Sequence[Span], most: int = MOST_PARTS) -> list[Sequence[Span]]:
+    """Runs of neighbours, at most ``most`` of them, to be made into one object each before the last step."""
+    size = -(-len(spans) // most)
+    return [spans[start : start + size] for start in range(0, len(spans), size)]
+
+
+# ── names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Holder(Enum):
+    """Who holds an output's name, as seen from one job."""
+
+    NOBODY = "write it if it is still absent"
+    OLDER = "an older run of the same input key: replace it"
+    US = "this very job: it is done"
+    OTHER = "a newer version, another input, or something that is not ours: take another name"
+
+
+@dataclass(frozen=True, slots=True)
+class Claimant:
+    """What a job says of itself on its outputs. ``is_newest``: of this key; it decides within the same second."""
+
+    job_id: str
+    input_key: str
+    input_version: str
+    last_modified: datetime
+    is_newest: bool
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Metadata travels in HTTP headers, so the key is percent-encoded where it is not plain."""
+        return {
+            "job-id": self.job_id,
+            "input-key": header(self.input_key),
+            "input-version": self.input_version,
+            "input-last-modified": self.last_modified.isoformat(),
+        }
+
+
+def header(text: str) -> str:
+    """The text as a header may carry it: printable ASCII, everything else (and ``%``) percent-encoded.
+
+    S3 takes 2 kB of metadata an object: beyond half of that, a hash stands for the text.
+    """
+    encoded = "".join(char if "!" <= char <= "~" and char != "%" else _percent(char) for char in text)
+    return encoded if len(encoded) <= _LONGEST_HEADER else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _percent(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode())
+
+
+def holder(metadata: Mapping[str, str] | None, us: Claimant) -> Holder:
+    """Judge the metadata of the object that holds the name; None if nothing does."""
+    if metadata is None:
+        return Holder.NOBODY
+    if metadata.get("job-id") == us.job_id:
+        return Holder.US
+    if metadata.get("input-key") != us.metadata["input-key"]:
+        return Holder.OTHER
+    theirs, ours = metadata.get("input-last-modified", ""), us.metadata["input-last-modified"]
+    older = theirs < ours or (theirs == ours and us.is_newest)
+    return Holder.OLDER if older else Holder.OTHER

@@ -1,0 +1,145 @@
+"""What happens to a batch that the provider refused as a whole, decided by the error codes.
+
+Codes and texts were pasted from live replies by third parties, 2025-08 to 2026-04. An unknown code is not an error of
+ours: the batch is halved until the request at fault stands nearly alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+#: Room, rate or the provider's own trouble: the same batch may pass later.
+PASSING = frozenset(
+    {
+        "token_limit_exceeded",
+        "request_limit_exceeded",
+        "rate_limit_exceeded",
+        "too_many_requests",
+        "server_error",
+        "internal_error",
+        "internal_server_error",
+        "service_unavailable",
+        "timeout",
+        "busy",
+    }
+)
+#: Only the operator can mend these.
+OPERATOR = frozenset(
+    {
+        "billing_hard_limit_reached",
+        "billing_not_active",
+        "insufficient_quota",
+        "account_deactivated",
+        "invalid_api_key",
+        "permission_denied",
+        "input_no_permissions",
+    }
+)
+#: True of every request of the batch, which share a model and an endpoint; no repetition will change it.
+PERMANENT = frozenset(
+    {
+        "model_not_found",
+        "invalid_url",
+        "url_mismatch",
+        "url_not_found",
+        "invalid_value",
+        "invalid_type",
+        "invalid_endpoint",
+        "unsupported_endpoint",
+        "streaming_unsupported",
+        "missing_required_parameter",
+        "mismatched_model",
+        "model_mismatch",
+        "invalid_json_line",
+        "duplicate_custom_id",
+    }
+)
+#: Of those, the ones that concern the shared model: one line names them for all.
+_OF_THE_MODEL = frozenset({"model_not_found"})
+#: The provider sometimes does not yet see a file that it has just taken: code ``invalid_request``, no line, this text.
+_FILE_NOT_SEEN = "cannot find file"
+
+HALVINGS = 3
+FIRST_WAIT = 60
+LONGEST_WAIT = 3_600
+
+
+class Complaint(Protocol):
+    """One error of a refused batch. ``line`` is 1-based within the batch's input, None where it names no line."""
+
+    @property
+    def code(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def line(self) -> int | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The whole batch goes again in ``seconds``; not counted as an attempt."""
+
+    seconds: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Halve:
+    """Nobody knows which request it was: both halves go again, not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """These requests, by line from 1, get that error for good; the rest, if any, goes again, not counted."""
+
+    lines: Mapping[int, Complaint] = field(default_factory=dict)
+    everyone: Complaint | None = None
+
+
+Verdict = Wait | Halve | Report
+
+
+@dataclass(frozen=True, slots=True)
+class _Silence:
+    code: str = "batch_failed"
+    message: str = "The provider failed the whole batch and gave no reason."
+    line: int | None = None
+
+
+def judge(complaints: Sequence[Complaint], *, requests: int, halvings: int, refusals: int) -> Verdict:
+    """What to do about a batch of so many ``requests`` that was refused with these complaints."""
+    first = complaints[0] if complaints else _Silence()
+    for complaint in complaints:
+        if complaint.code in OPERATOR:
+            return Wait(LONGEST_WAIT, f"{complaint.code}: {complaint.message}")
+        if _is_passing(complaint):
+            return Wait(backoff(refusals), f"{complaint.code}: {complaint.message}")
+        if complaint.code in _OF_THE_MODEL:
+            return Report(everyone=complaint)
+    if named := _named(complaints, requests):
+        return Report(lines=named)
+    if first.code in PERMANENT or halvings >= HALVINGS or requests == 1:
+        return Report(everyone=first)
+    return Halve()
+
+
+def backoff(refusals: int) -> int:
+    """Seconds until a refused batch is tried again: a minute, doubled each time, an hour at most."""
+    return int(min(FIRST_WAIT * 2 ** min(refusals, 10), LONGEST_WAIT))
+
+
+def _is_passing(complaint: Complaint) -> bool:
+    return complaint.code in PASSING or (complaint.line is None and _FILE_NOT_SEEN in complaint.message.lower())
+
+
+def _named(complaints: Sequence[Complaint], requests: int) -> dict[int, Complaint]:
+    """The first complaint about each line that there is."""
+    named: dict[int, Complaint] = {}
+    for complaint in complaints:
+        if complaint.line is not None and 1 <= complaint.line <= requests:
+            named.setdefault(complaint.line, complaint)
+    return named

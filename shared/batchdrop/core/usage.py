@@ -1,0 +1,87 @@
+"""Tokens that answers report, in any of the API's spellings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from batchdrop.core.model import Usage
+
+
+class Details(msgspec.Struct, frozen=True):
+    """What is part of a token count."""
+
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class Reported(msgspec.Struct, frozen=True):
+    """``usage`` of an answer: some endpoints say prompt and completion, some input and output."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    input_tokens_details: Details | None = None
+    output_tokens_details: Details | None = None
+    prompt_tokens_details: Details | None = None
+    completion_tokens_details: Details | None = None
+
+
+_NONE = Details()
+
+
+class Tally:
+    """A running sum: one per batch, one addition per answer."""
+
+    __slots__ = ("_cached", "_input", "_output", "_reasoning", "_requests")
+
+    def __init__(self) -> None:
+        self._requests = self._input = self._cached = self._output = self._reasoning = 0
+
+    def add(self, reported: Reported) -> None:
+        inside = reported.input_tokens_details or reported.prompt_tokens_details or _NONE
+        outside = reported.output_tokens_details or reported.completion_tokens_details or _NONE
+        self._requests += 1
+        self._input += reported.input_tokens or reported.prompt_tokens or 0
+        self._cached += inside.cached_tokens or 0
+        self._output += reported.output_tokens or reported.completion_tokens or 0
+        self._reasoning += outside.reasoning_tokens or 0
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(
+            requests=self._requests,
+            input_tokens=self._input,
+            cached_input_tokens=self._cached,
+            output_tokens=self._output,
+            reasoning_tokens=self._reasoning,
+        )
+
+
+def salvage(value: Any) -> Reported | None:  # noqa: ANN401 - decoded JSON of any shape
+    """What can be read of a ``usage`` that is not shaped as it should be; None if nothing can."""
+    if not isinstance(value, dict):
+        return None
+    return Reported(
+        _count(value.get("input_tokens")),
+        _count(value.get("output_tokens")),
+        _count(value.get("prompt_tokens")),
+        _count(value.get("completion_tokens")),
+        _details(value.get("input_tokens_details")),
+        _details(value.get("output_tokens_details")),
+        _details(value.get("prompt_tokens_details")),
+        _details(value.get("completion_tokens_details")),
+    )
+
+
+def _details(value: Any) -> Details | None:  # noqa: ANN401
+    if not isinstance(value, dict):
+        return None
+    return Details(_count(value.get("cached_tokens")), _count(value.get("reasoning_tokens")))
+
+
+def _count(value: Any) -> int | None:  # noqa: ANN401
+    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
+    return int(value) if whole else None

@@ -1,0 +1,143 @@
+"""Put the finished chunks together under the names that users look at, and say that the job has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from batchdrop.core import assembly, naming
+from batchdrop.core.assembly import Claimant, Holder, Span
+from batchdrop.core.model import Chunk, ChunkState, Job, JobState
+from batchdrop.ports import (
+    Clock,
+    Deadline,
+    IfAbsent,
+    IfMatch,
+    Ledger,
+    Messages,
+    ObjectInfo,
+    ObjectStore,
+    Written,
+)
+from batchdrop.usecases.concatenate import Concatenate, Unfinished
+
+MARGIN = 60.0  #: a lease outlives the invocation by these seconds
+LOOKS = 10  #: at a name that keeps changing hands; then the poller asks again
+KINDS = ("errors", "results")  #: in this order: the results are what says that it is done
+
+
+@dataclass(frozen=True)
+class Assemble:
+    """Safe to run any number of times, at once or after a crash: one of them publishes, the others find it done.
+
+    ``publish`` writes the status object.
+    """
+
+    ledger: Ledger
+    objects: ObjectStore
+    messages: Messages
+    clock: Clock
+    output_bucket: str
+    publish: Callable[[Job], None]
+
+    def __call__(self, job: Job, deadline: Deadline) -> Job | None:
+        """The job at its end; None if it is not there yet: another call, now or later, goes on."""
+        if job.state not in (JobState.RUNNING, JobState.ASSEMBLING) or job.open_chunks:
+            return None
+        now = self.clock.now()
+        mine = self.ledger.claim_job(job, lease=now + timedelta(seconds=deadline.remaining() + MARGIN), now=now)
+        if mine is None:
+            return None
+        run = Concatenate(self.ledger, self.objects, self.output_bucket, mine, deadline)
+        try:
+            outputs = self._deliver(run)
+        except Unfinished:
+            return None
+        ended = self.ledger.finish_job(run.job, outputs, self.clock.now())
+        if ended is not None:
+            self.announce(ended)
+        return ended
+
+    def announce(self, job: Job) -> None:
+        """The final status, then the event; both may be repeated."""
+        self.publish(job)
+        self.messages.job_ended(job)
+
+    def _deliver(self, run: Concatenate) -> dict[str, dict[str, str]]:
+        """Every output in its place; which version of which object that is."""
+        chunks = list(self.ledger.chunks(run.job.job_id))
+        if any(chunk.state is not ChunkState.COLLECTED for chunk in chunks):
+            raise Unfinished
+        us = self._claimant(run.job)
+        taken = run.job.published_as not in (None, run.job.stem) or self._is_taken(run.job, us)
+        if not taken:
+            outputs = self._under(run, run.job.stem, chunks, us)
+            if outputs is not None:
+                return outputs
+        self._withdraw(run.job, us)
+        outputs = self._under(run, f"{run.job.stem}.{run.job.job_id}", chunks, us)
+        if outputs is None:
+            raise Unfinished
+        return outputs
+
+    def _under(
+        self, run: Concatenate, name: str, chunks: Sequence[Chunk], us: Claimant
+    ) -> dict[str, dict[str, str]] | None:
+        """The outputs under ``name``; None if somebody else holds it."""
+        if run.job.published_as != name:
+            run.note(run.job.upload, name)
+        outputs: dict[str, dict[str, str]] = {}
+        for kind in KINDS:
+            key, spans = naming.output_key(name, kind), _spans(run.job, chunks, kind)
+            if kind == "errors" and not spans:
+                self._remove_older(key, us)
+                continue
+            written = self._place(run, key, spans, us)
+            if written is None:
+                return None
+            outputs[kind] = {"key": key} | ({"version_id": written.version_id} if written.version_id else {})
+        return outputs
+
+    def _place(self, run: Concatenate, key: str, spans: Sequence[Span], us: Claimant) -> Written | None:
+        """Write unless it is done; after a lost precondition look again. None if the name is somebody else's."""
+        for _ in range(LOOKS):
+            info, who = self._look(key, us)
+            if who is Holder.OTHER:
+                run.abandon(key)
+                return None
+            if info is not None and who is Holder.US:
+                run.abandon(key)
+                return Written(info.etag, info.version_id)
+            written = run(key, spans, us.metadata, IfMatch(info.etag) if info else IfAbsent())
+            if written is not None:
+                return written
+        raise Unfinished
+
+    def _look(self, key: str, us: Claimant) -> tuple[ObjectInfo | None, Holder]:
+        info = self.objects.head(self.output_bucket, key)
+        return info, assembly.holder(info.metadata if info else None, us)
+
+    def _is_taken(self, job: Job, us: Claimant) -> bool:
+        return any(self._look(naming.output_key(job.stem, kind), us)[1] is Holder.OTHER for kind in KINDS)
+
+    def _withdraw(self, job: Job, us: Claimant) -> None:
+        """Leave nothing of ours under a name that we do not get."""
+        for kind in KINDS:
+            key = naming.output_key(job.stem, kind)
+            if self._look(key, us)[1] is Holder.US:
+                self.objects.delete(self.output_bucket, key)
+
+    def _remove_older(self, key: str, us: Claimant) -> None:
+        """Errors of an earlier run do not belong to these results."""
+        if self._look(key, us)[1] is Holder.OLDER:
+            self.objects.delete(self.output_bucket, key)
+
+    def _claimant(self, job: Job) -> Claimant:
+        newest = self.ledger.newest_job(job.bucket, job.input_key)
+        return Claimant(job.job_id, job.input_key, job.version_id, job.last_modified, newest in (None, job.job_id))
+
+
+def _spans(job: Job, chunks: Sequence[Chunk], kind: str) -> list[Span]:
+    sizes = ((chunk.number, chunk.errors_bytes if kind == "errors" else chunk.results_bytes) for chunk in chunks)
+    return [Span(naming.part_key(job.stem, job.job_id, number, kind), 0, size) for number, size in sizes if size]

@@ -1,0 +1,68 @@
+"""Leave nothing behind: files at the provider, parts, staged objects of a job that has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from batchdrop.core import naming
+from batchdrop.core.model import Batch, Job, JobState
+from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, ObjectStore
+
+ENDED = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
+KEPT = timedelta(days=30)  #: how long chunks and batches stay readable in the table
+STOP_SECONDS = 30.0  #: no further deletions with less than this left
+NOTE_EVERY = 200  #: batches between two notes of how far we are
+
+
+@dataclass(frozen=True)
+class Clean:
+    """Safe to run any number of times. Only files whose ids we recorded are deleted."""
+
+    ledger: Ledger
+    objects: ObjectStore
+    api: BatchApi
+    clock: Clock
+    output_bucket: str
+    work_bucket: str
+    keep_openai_files: bool = False
+
+    def __call__(self, job: Job, deadline: Deadline) -> bool:
+        """Whether nothing is left; else another call goes on."""
+        if job.state not in ENDED or job.cleaned_at is not None:
+            return False
+        if not (self.keep_openai_files or self._delete_files(job, deadline)):
+            return False
+        parts = naming.parts_prefix(job.stem, job.job_id)
+        if not self.objects.delete_prefix(self.output_bucket, parts, deadline):
+            return False
+        if not self.objects.delete_prefix(self.work_bucket, f"{job.job_id}/", deadline):
+            return False
+        now = self.clock.now()
+        return self.ledger.note_cleaned(job, now=now, expires=now + KEPT)
+
+    def has_begun(self, job: Job) -> bool:
+        """Whether an earlier call noted how far it came."""
+        return self.objects.head(self.work_bucket, _note_key(job)) is not None
+
+    def _delete_files(self, job: Job, deadline: Deadline) -> bool:
+        note = self.objects.head(self.work_bucket, _note_key(job))
+        after = note.metadata.get("after", "") if note else ""
+        left = (batch for batch in self.ledger.batches(job.job_id) if batch.item > after)
+        for number, batch in enumerate(left, 1):
+            self._delete_files_of(batch)
+            hurry = deadline.remaining() < STOP_SECONDS
+            if hurry or number % NOTE_EVERY == 0:
+                self.objects.write(self.work_bucket, _note_key(job), (), metadata={"after": batch.item})
+            if hurry:
+                return False
+        return True
+
+    def _delete_files_of(self, batch: Batch) -> None:
+        for file_id in filter(None, (batch.file_id, batch.output_file_id, batch.error_file_id)):
+            self.api.delete_file(file_id)
+
+
+def _note_key(job: Job) -> str:
+    """The last batch whose files are gone; itself gone with the rest."""
+    return f"{job.job_id}/cleaned"

@@ -1,0 +1,64 @@
+"""Do what is next for an ended batch, a complete chunk or a finished job, as far as time allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batchdrop.core import naming
+from batchdrop.core.model import Batch, BatchState, Chunk, Job, Key
+from batchdrop.ports import Deadline, Ledger
+from batchdrop.usecases.assemble import Assemble
+from batchdrop.usecases.clean import ENDED, Clean
+from batchdrop.usecases.fetch import Fetch
+from batchdrop.usecases.join import Join
+
+#: No further step with less than this left: the poller starts it anew with a whole invocation before it.
+STEP_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Collect:
+    """The collector's one entry. A message that is late, doubled or about nothing does no harm."""
+
+    ledger: Ledger
+    fetch: Fetch
+    join: Join
+    assemble: Assemble
+    clean: Clean
+
+    def __call__(self, key: Key, deadline: Deadline) -> None:
+        item = self.ledger.get(key)
+        if isinstance(item, Batch):
+            self._batch(item, deadline)
+        elif isinstance(item, Chunk):
+            self._chunk(item, deadline)
+        elif isinstance(item, Job):
+            self._job(item, deadline)
+
+    def _batch(self, batch: Batch, deadline: Deadline) -> None:
+        if batch.state is BatchState.ENDED and not self.fetch(batch, deadline):
+            return
+        chunk = self.ledger.get(Key(batch.job_id, naming.chunk_item(batch.chunk)))
+        if isinstance(chunk, Chunk) and _has_time(deadline):
+            self._chunk(chunk, deadline)
+
+    def _chunk(self, chunk: Chunk, deadline: Deadline) -> None:
+        if self.join(chunk, deadline) and _has_time(deadline):
+            job = self.ledger.job(chunk.job_id)
+            if job is not None:
+                self._job(job, deadline)
+
+    def _job(self, job: Job, deadline: Deadline) -> None:
+        if job.state not in ENDED:
+            ended = self.assemble(job, deadline)
+            if ended is not None and _has_time(deadline):
+                self.clean(ended, deadline)
+        elif job.cleaned_at is None:
+            # The call that ended it may have died before it could say so.
+            if not self.clean.has_begun(job):
+                self.assemble.announce(job)
+            self.clean(job, deadline)
+
+
+def _has_time(deadline: Deadline) -> bool:
+    return deadline.remaining() >= STEP_SECONDS

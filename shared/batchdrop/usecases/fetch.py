@@ -1,0 +1,231 @@
+"""Bring the answers of an ended batch home, and send again what may still succeed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+
+from batchdrop.core import answers, naming, retrying
+from batchdrop.core.answers import Sieve, Taken
+from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.model import Batch, BatchState, Item, Job, JobState, Source, Usage
+from batchdrop.ports import BatchApi, Clock, Deadline, Fetched, Ledger, LineError, Messages, ObjectStore
+
+DOWNLOADS = 3  #: tries within one invocation; then the queue and the poller try again
+RESTART_SECONDS = 120.0  #: no new download with less than this left
+GRACE = timedelta(hours=1)  #: for so long a missing file may still turn up
+MARGIN = 60.0  #: a lease outlives the invocation by these seconds
+
+
+class _Request(msgspec.Struct):
+    custom_id: str
+
+
+_REQUEST = msgspec.json.Decoder(_Request)
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Safe to run any number of times, at once or after a crash: it always makes the same objects and the same items.
+
+    ``spool``: a directory for temporary files.
+    """
+
+    ledger: Ledger
+    objects: ObjectStore
+    api: BatchApi
+    messages: Messages
+    clock: Clock
+    work_bucket: str
+    spool: Path
+    keep_openai_files: bool = False
+
+    def __call__(self, batch: Batch, deadline: Deadline) -> bool:
+        """Whether the batch is fetched now. ``RetryLater`` where the provider does not hand the answers over."""
+        job = self.ledger.job(batch.job_id)
+        if job is None or job.state is not JobState.RUNNING or batch.state is not BatchState.ENDED:
+            return False
+        now = self.clock.now()
+        lease = now + timedelta(seconds=deadline.remaining() + MARGIN)
+        mine = self.ledger.claim_ended(batch, lease=lease, now=now)
+        if mine is None:
+            return False
+        if _was_refused(mine):
+            return self._after_refusal(mine)
+        return self._after_work(job, mine, deadline)
+
+    # the provider worked on it
+
+    def _after_work(self, job: Job, batch: Batch, deadline: Deadline) -> bool:
+        ids = self._ids(batch)
+        again = batch.attempt < job.options.max_attempts and job.cancel_requested_at is None
+        sieve = self._store_answers(batch, ids, deadline, final=not again)
+        missing = sieve.missing
+        waves = [self._wave(batch, missing, attempt=batch.attempt + 1)] if missing else []
+        return self._record(batch, Fetched(sieve.completed, sieve.failed, len(missing), sieve.usage), waves)
+
+    def _store_answers(self, batch: Batch, ids: dict[str, int], deadline: Deadline, *, final: bool) -> Sieve:
+        """Write the final records; with ``final`` also those of requests that failed for a passing reason."""
+        for attempt in range(DOWNLOADS):
+            sieve = Sieve(ids)
+            try:
+                self._write_answers(batch, self._sifted(batch, sieve, list(ids) if final else None))
+            except RetryLater:
+                if attempt == DOWNLOADS - 1 or deadline.remaining() < RESTART_SECONDS:
+                    raise
+            else:
+                return sieve
+        raise AssertionError("unreachable")
+
+    def _sifted(self, batch: Batch, sieve: Sieve, ids: list[str] | None) -> Iterator[bytes]:
+        """The final records, as the provider wrote them; then, if ``ids`` are given, one for each that has none."""
+        with tempfile.TemporaryFile(dir=self.spool) as aside:
+            held: dict[int, tuple[int, int]] = {}
+            for line in self._provided(batch):
+                taken, ordinal = sieve.take(line)
+                if taken is Taken.FINAL:
+                    yield line
+                elif taken is Taken.HELD:
+                    held[ordinal] = (aside.tell(), len(line))
+                    aside.write(line)
+            for ordinal in sieve.missing if ids is not None else ():
+                sieve.settle(ordinal)
+                if ordinal in held:
+                    aside.seek(held[ordinal][0])
+                    yield aside.read(held[ordinal][1])
+                elif ids is not None:
+                    yield answers.record(ids[ordinal], "no_answer", "The provider returned no line for this request.")
+
+    def _provided(self, batch: Batch) -> Iterator[bytes]:
+        """Every line of the output file, then of the error file; a file that is not there has none."""
+        for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
+            try:
+                with self.api.download(file_id) as pieces:
+                    yield from answers.lines(pieces)
+            except Rejected as error:
+                if error.code != "file_gone":
+                    raise
+                if batch.ended_at is None or self.clock.now() < batch.ended_at + GRACE:
+                    raise RetryLater(f"{file_id} cannot be read yet", code="file_gone") from error
+
+    # the provider refused it
+
+    def _after_refusal(self, batch: Batch) -> bool:
+        complaints = self._complaints(batch)
+        verdict = retrying.judge(complaints, requests=batch.requests, halvings=batch.halvings, refusals=batch.refusals)
+        if isinstance(verdict, retrying.Wait):
+            self._requeue(batch, verdict)
+            return False
+        if isinstance(verdict, retrying.Halve):
+            return self._record(batch, Fetched(0, 0, batch.requests, Usage()), self._halves(batch))
+        return self._report(batch, verdict)
+
+    def _complaints(self, batch: Batch) -> tuple[LineError, ...]:
+        """All errors of the batch: the table holds only their codes."""
+        remote = self.api.retrieve(batch.openai_batch_id) if batch.openai_batch_id else None
+        if remote is not None and remote.errors:
+            return remote.errors
+        return tuple(LineError(code, batch.reason or code) for code in batch.error_codes)
+
+    def _requeue(self, batch: Batch, verdict: retrying.Wait) -> None:
+        """The next try uploads anew, so this file goes first: once the batch is queued, its id is forgotten."""
+        if batch.file_id and not self.keep_openai_files:
+            self.api.delete_file(batch.file_id)
+        now = self.clock.now()
+        not_before = now + timedelta(seconds=verdict.seconds)
+        self.ledger.requeue(batch, not_before=not_before, now=now, reason=verdict.reason[:500])
+
+    def _report(self, batch: Batch, verdict: retrying.Report) -> bool:
+        ids = list(self._ids(batch))
+        complaints = [verdict.everyone or verdict.lines.get(line) for line in range(1, len(ids) + 1)]
+        named = zip(ids, complaints, strict=True)
+        self._write_answers(batch, (answers.record(id_, said.code, said.message) for id_, said in named if said))
+        rest = [ordinal for ordinal, said in enumerate(complaints) if said is None]
+        waves = [self._wave(batch, rest, attempt=batch.attempt)] if rest else []
+        return self._record(batch, Fetched(0, len(ids) - len(rest), len(rest), Usage()), waves)
+
+    # what both have in common
+
+    def _record(self, batch: Batch, fetched: Fetched, follow_ups: list[Batch]) -> bool:
+        done = self.ledger.record_fetched(batch, fetched, follow_ups, now=self.clock.now())
+        if done and follow_ups:
+            self.messages.tick()
+        return done
+
+    def _write_answers(self, batch: Batch, records: Iterator[bytes]) -> None:
+        key = naming.answers_key(batch.job_id, batch.chunk, batch.name)
+        self.objects.write(self.work_bucket, key, answers.packed(record + b"\n" for record in records))
+
+    def _requests(self, batch: Batch) -> Iterator[bytes]:
+        with self.objects.open(batch.source) as source:
+            yield from answers.lines(answers.blocks(source.read))
+
+    def _ids(self, batch: Batch) -> dict[str, int]:
+        """The batch's custom ids in the order of its requests, with their ordinals from 0."""
+        return {_REQUEST.decode(line).custom_id: ordinal for ordinal, line in enumerate(self._requests(batch))}
+
+    def _wave(self, batch: Batch, ordinals: list[int], *, attempt: int) -> Batch:
+        """These requests, byte for byte, as a batch of their own."""
+        wanted = bytearray(batch.requests)
+        for ordinal in ordinals:
+            wanted[ordinal] = 1
+        key = naming.wave_key(batch.job_id, batch.chunk, batch.name)
+        size = 0
+
+        def chosen() -> Iterator[bytes]:
+            nonlocal size
+            for ordinal, line in enumerate(self._requests(batch)):
+                if wanted[ordinal]:
+                    size += len(line) + 1
+                    yield line + b"\n"
+
+        self.objects.write(self.work_bucket, key, answers.packed(chosen()))
+        source = Source(bucket=self.work_bucket, key=key, first_byte=0, end_byte=size)
+        return self._child(batch, "r", source, len(ordinals), attempt=attempt)
+
+    def _halves(self, batch: Batch) -> list[Batch]:
+        """The batch as two ranges of the same source."""
+        first = batch.requests // 2
+        middle = batch.source.first_byte
+        for ordinal, line in enumerate(self._requests(batch)):
+            if ordinal == first:
+                break
+            middle += len(line) + 1
+        halvings = batch.halvings + 1
+        lower = msgspec.structs.replace(batch.source, end_byte=middle)
+        upper = msgspec.structs.replace(batch.source, first_byte=middle)
+        return [
+            self._child(batch, "a", lower, first, halvings=halvings),
+            self._child(batch, "b", upper, batch.requests - first, halvings=halvings),
+        ]
+
+    def _child(
+        self, batch: Batch, suffix: str, source: Source, requests: int, *, attempt: int = 0, halvings: int = 0
+    ) -> Batch:
+        return Batch(
+            job_id=batch.job_id,
+            item=naming.batch_item(batch.chunk, f"{batch.name}.{suffix}"),
+            state=BatchState.QUEUED,
+            source=source,
+            model=batch.model,
+            endpoint=batch.endpoint,
+            requests=requests,
+            estimated_tokens=-(-batch.estimated_tokens * requests // batch.requests),
+            api=batch.api,
+            completion_window=batch.completion_window,
+            attempt=attempt or batch.attempt,
+            halvings=halvings or batch.halvings,
+            due=Item.OPEN,
+            next_check_at=self.clock.now(),
+        )
+
+
+def _was_refused(batch: Batch) -> bool:
+    """Whether the provider never worked on it: refused at its creation, or failed in validation."""
+    has_files = batch.output_file_id or batch.error_file_id
+    return batch.openai_batch_id is None or (batch.remote_status == "failed" and not has_files)
