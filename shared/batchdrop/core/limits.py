@@ -27,9 +27,13 @@ PROJECTED_BYTES_PER_BATCH = 100_000_000  #: [L] downloads above about 200 MB are
 PAIRS_PER_CHUNK = 20
 BATCHES_PER_CHUNK = 50  #: keeps every transaction below DynamoDB's 100 items
 PAIRS_PER_JOB = 100
-LINE_BYTES = 200_000_000  #: a longer line fits no batch
+LINE_BYTES = 100_000_000  #: the API takes 50 MB a request [G], 67 in base64; one line must fit a function's memory
 LINE_DEPTH = 128
 KEY_BYTES = 1_000  #: leaves room for our suffix below S3's 1,024
+MODEL_CHARACTERS = 256  #: it names an entry of the job's item
+GZIP_FREE_BYTES = 100_000_000  #: below this the ratio is not asked: a small file of one repeated prompt packs well
+GZIP_RATIO = 250  #: requests that differ pack 3 to 60 times; deflate alone cannot do more than 1,032 times
+GZIP_BYTES = 100_000_000_000  #: unpacked; what is skipped again by each continuation must fit half of one
 
 
 @dataclass(frozen=True, slots=True)

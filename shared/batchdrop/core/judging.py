@@ -1,0 +1,163 @@
+"""Is a line a request that the Batch API takes? Codes are OpenAI's own where it has one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Raw
+
+from batchdrop.core import limits
+from batchdrop.core.request import NOTHING, NULL, USUAL, Body, Pair, Refusal, Request, embedded, is_model
+from batchdrop.core.text import is_deep, is_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_QUOTED = 100  #: characters of the user's that a reason may quote
+_REQUIRED = ("method", "url", "body")
+
+
+class _Line(msgspec.Struct, gc=False):
+    custom_id: Raw = NOTHING
+    method: Raw = NOTHING
+    url: Raw = NOTHING
+    body: Raw = NOTHING
+    # what our errors.jsonl adds
+    reason: Raw = NOTHING
+    request: Raw = NOTHING
+    raw: Raw = NOTHING
+
+
+class _Body(msgspec.Struct, gc=False):
+    model: Raw = NOTHING
+    stream: Raw = NOTHING
+    input: Raw = NOTHING
+    dimensions: Raw = NOTHING
+
+
+_LINE = msgspec.json.Decoder(_Line)
+_BODY = msgspec.json.Decoder(_Body)
+
+
+def judge(line: bytes | bytearray) -> Request | Refusal:
+    """``line`` without its line break, not blank. Never raises, whatever the bytes."""
+    if not is_utf8(line):
+        return Refusal("invalid_json_line", "The line is not UTF-8. Save the file as UTF-8.")
+    if is_deep(line):
+        return Refusal("too_deep", f"The line nests deeper than {limits.LINE_DEPTH} levels. Flatten it.")
+    try:
+        row = USUAL.decode(line)
+    except msgspec.DecodeError:
+        return _look_again(line)
+    if row.body.stream or not is_model(row.body.model):
+        return _look_again(line)
+    return _request(row.custom_id, row.url, row.body)
+
+
+def too_large(what: str, cap: int) -> Refusal:
+    """A line that fits no batch."""
+    return Refusal("line_too_long", f"The line is longer than {what}, {cap:,} bytes. Make the request smaller.")
+
+
+def _request(custom_id: str | None, url: str, body: Body, **unusual: object) -> Request | Refusal:
+    inputs, answer_bytes = embedded(limits.ENDPOINTS[url], body)
+    if inputs > limits.EMBEDDING_INPUTS_PER_BATCH:
+        return Refusal(
+            "too_many_inputs",
+            f"'body.input' holds {inputs:,} texts; a batch takes {limits.EMBEDDING_INPUTS_PER_BATCH:,}. "
+            "Spread them over several lines.",
+        )
+    return Request(Pair(body.model, url), custom_id, inputs, answer_bytes, **unusual)  # type: ignore[arg-type]
+
+
+def _look_again(line: bytes | bytearray) -> Request | Refusal:
+    """A line that is not written as usual: unusual, or wrong."""
+    try:
+        fields = _LINE.decode(line)
+    except msgspec.DecodeError:
+        return _no_object(line)
+    if fields.reason and not fields.url and not fields.body:
+        if _is_object(fields.request):
+            return _unwrapped(bytes(fields.request))
+        if fields.raw:
+            return Refusal("invalid_json_line", "The line reports an error; put the mended request in its place.")
+    return _read(fields, Raw(line), None)
+
+
+def _no_object(line: bytes | bytearray) -> Refusal:
+    try:
+        msgspec.json.decode(line, type=Raw)
+    except msgspec.DecodeError as error:
+        return Refusal("invalid_json_line", f"This line is not parseable as valid JSON: {_detail(error)}.")
+    return Refusal("not_an_object", "The line is JSON but not an object. Write one request {...} per line.")
+
+
+def _unwrapped(text: bytes) -> Request | Refusal:
+    """A line of our own errors file: the request inside is what counts."""
+    return _read(_LINE.decode(text), Raw(text), text)
+
+
+def _read(fields: _Line, line: Raw, text: bytes | None) -> Request | Refusal:
+    if fault := next(_faults(fields), None):
+        return _refusal(fields, line, *fault)
+    body = _BODY.decode(fields.body)
+    verdict = _request(
+        _text(fields.custom_id),
+        _text(fields.url) or "",
+        Body(_text(body.model) or "", None, body.input, _number(body.dimensions)),
+        text=text,
+        rewrite=_text(fields.method) != "POST",
+    )
+    return verdict if isinstance(verdict, Request) else _refusal(fields, line, verdict.code, verdict.reason)
+
+
+def _refusal(fields: _Line, line: Raw, code: str, reason: str) -> Refusal:
+    return Refusal(code, reason, fields.custom_id or NULL, line)
+
+
+def _faults(fields: _Line) -> Iterator[tuple[str, str]]:
+    """(code, reason) of all that is wrong with a JSON object, the most telling first."""
+    for name in _REQUIRED:
+        if not getattr(fields, name):
+            yield "missing_required_parameter", f"Missing required parameter: '{name}'. Add it to the line."
+    if (_text(fields.method) or "").upper() != "POST":
+        yield "invalid_method", "'method' must be \"POST\"."
+    if _text(fields.url) not in limits.ENDPOINTS:
+        accepted = ", ".join(limits.ENDPOINTS)
+        yield "invalid_url", f"'url' is {_quote(fields.url)}, which takes no batches. Use one of: {accepted}."
+    if not _is_object(fields.body):
+        yield "invalid_request", "'body' must be a JSON object with the request's parameters."
+        return
+    body = _BODY.decode(fields.body)
+    if not is_model(_text(body.model) or ""):
+        most = limits.MODEL_CHARACTERS
+        yield "invalid_request", f"Model parameter is required: set 'body.model' to a text of 1 to {most} characters."
+    if bytes(memoryview(body.stream)[:5]) == b"true":
+        yield "streaming_unsupported", "Streaming is not supported in the Batch API. Remove 'body.stream'."
+
+
+def _detail(error: msgspec.DecodeError) -> str:
+    """The parser's words, which quote nothing of the line."""
+    text = str(error).removeprefix("JSON is malformed: ")
+    return "it is cut short" if text == "Input data was truncated" else text
+
+
+def _is_object(value: Raw) -> bool:
+    return bytes(memoryview(value)[:1]) == b"{"
+
+
+def _text(value: Raw) -> str | None:
+    is_text = memoryview(value)[:1] == b'"'
+    return msgspec.json.decode(value, type=str) if is_text else None
+
+
+def _number(value: Raw) -> int | None:
+    """A number of at most four digits, as dimensions are; None for all else."""
+    text = bytes(memoryview(value)[:5])
+    return int(text) if text.isdigit() and len(text) < 5 else None  # noqa: PLR2004 - more than four
+
+
+def _quote(value: Raw) -> str:
+    start = bytes(memoryview(value)[: 4 * _QUOTED]).decode(errors="ignore")
+    return start if len(start) <= _QUOTED else start[:_QUOTED] + "..."

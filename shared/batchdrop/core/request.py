@@ -1,0 +1,101 @@
+"""A line that is a request, and a line that is none. Decoded no deeper than needed: the body passes through as bytes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+import msgspec
+from msgspec import Raw
+
+from batchdrop.core import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NOTHING = Raw(b"")
+NULL = Raw(b"null")
+
+
+class Pair(NamedTuple):
+    """What may share a batch."""
+
+    model: str
+    endpoint: str
+
+
+class Request(msgspec.Struct, frozen=True, gc=False):
+    """A line that can be sent.
+
+    ``custom_id``: the user's, None where it is no text. ``inputs``: texts to embed. ``answer_bytes``: projected size of
+    the answer. ``text``: what to send where that is not the line itself. ``rewrite``: its method must be written anew.
+    """
+
+    pair: Pair
+    custom_id: str | None
+    inputs: int
+    answer_bytes: int
+    text: bytes | None = None
+    rewrite: bool = False
+
+
+class Refusal(msgspec.Struct, frozen=True, gc=False):
+    """A line that cannot be sent: what is wrong, where, and what to do.
+
+    ``request``: the user's JSON object, if it is one; ``custom_id``: the JSON value that stands there.
+    """
+
+    code: str
+    reason: str
+    custom_id: Raw = NULL
+    request: Raw = NULL
+
+
+class Body(msgspec.Struct, gc=False):
+    model: str
+    stream: bool | None = None
+    input: Raw = NOTHING
+    dimensions: int | None = None
+
+
+class Usual(Protocol):
+    """A line as nearly everybody writes it; one that differs is no error yet, it is looked at again, slowly."""
+
+    @property
+    def custom_id(self) -> str: ...
+    @property
+    def url(self) -> str: ...
+    @property
+    def body(self) -> Body: ...
+
+
+class UsualDecoder(Protocol):
+    def decode(self, line: bytes | bytearray, /) -> Usual: ...
+    def decode_lines(self, lines: bytes | bytearray, /) -> Sequence[Usual]: ...
+
+
+_ENDPOINT: Any = Literal[tuple(limits.ENDPOINTS)]
+_FIELDS: list[Any] = [("custom_id", str), ("method", Literal["POST"]), ("url", _ENDPOINT), ("body", Body)]
+USUAL: UsualDecoder = msgspec.json.Decoder(msgspec.defstruct("Usual", _FIELDS, gc=False))  # type: ignore[assignment]
+_ITEMS = msgspec.json.Decoder(list[Raw])
+
+
+def is_model(name: str) -> bool:
+    return 0 < len(name) <= limits.MODEL_CHARACTERS
+
+
+def embedded(endpoint: limits.Endpoint, body: Body) -> tuple[int, int]:
+    """(texts to embed, projected bytes of the answer) of one request."""
+    if not endpoint.embeds:
+        return 0, endpoint.answer_bytes
+    inputs = _inputs(body.input)
+    most = limits.EMBEDDING_DIMENSIONS
+    dimensions = body.dimensions if body.dimensions and 0 < body.dimensions <= most else most
+    return inputs, endpoint.answer_bytes + inputs * dimensions * limits.BYTES_PER_DIMENSION
+
+
+def _inputs(value: Raw) -> int:
+    """How many texts ``input`` holds: it is one text, one list of tokens, or a list of either."""
+    start = bytes(memoryview(value)[:64]).lstrip(b" \t[")[:1]
+    if not memoryview(value)[:1] == b"[" or start.isdigit():
+        return 1
+    return max(1, len(_ITEMS.decode(value)))
