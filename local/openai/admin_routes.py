@@ -95,8 +95,8 @@ async def advance(request: web.Request) -> web.Response:
     """Move the clock, and reply when everything that was due by then is done."""
     service = request.app[SERVICE]
     service.clock.advance(float((await _arguments(request))["seconds"]))
-    await service.engine.settle()
-    service.engine.changed.set()
+    await service.agenda.settle()
+    service.agenda.changed.set()
     return json_response(_clock(service))
 
 

@@ -47,9 +47,8 @@ async def surround(
     request[ENTRY] = entry
     fault = service.faults.for_request(route, path_id, _content_size(service, route, path_id))
     if fault is not None:
-        entry.fault = fault.do
         request[FAULT] = fault
-    response, entry.effect = await service.disruption.handle(request, _authorized(handler), fault)
+    response = await service.disruption.handle(request, _authorized(handler), fault, entry)
     broken = request.transport is None or request.transport.is_closing()
     entry.status = None if broken else response.status
     if not response.prepared:
@@ -104,8 +103,9 @@ async def retrieve_file(request: web.Request) -> web.Response:
 
 @routes.get("/files/{id}/content", name="files.content")
 async def file_content(request: web.Request) -> web.StreamResponse:
-    stored = request.app[SERVICE].files.get(request.match_info["id"])
-    return await content.send(request, stored, request.get(FAULT))
+    service = request.app[SERVICE]
+    stored = service.files.get(request.match_info["id"])
+    return await content.send(request, stored, service.settings, request.get(FAULT))
 
 
 @routes.delete("/files/{id}", name="files.delete")

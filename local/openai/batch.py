@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from local.openai.answers import Usage
 from local.openai.identity import digest
 from local.openai.plans import BatchFault
+from local.openai.question import Usage
 
 if TYPE_CHECKING:
     from local.openai.execution import Run
@@ -28,6 +28,7 @@ class Batch:
     asked: BatchParameters
     created: float
     expires: float
+    pace: Pace
     fault: BatchFault = field(default_factory=BatchFault)
     status: str = "validating"
     times: dict[str, float] = field(default_factory=dict)
@@ -37,7 +38,7 @@ class Batch:
     run: Run | None = None
     output_file_id: str | None = None
     error_file_id: str | None = None
-    ticket: int = 0  #: the one entry of the engine's agenda that is valid
+    ticket: int = 0  #: of its one change on the agenda that counts
 
     @property
     def ended(self) -> bool:
@@ -90,9 +91,8 @@ class Batch:
         }
 
 
-def lasts(batch: Batch, status: str, usual: Pace) -> float:
+def lasts(batch: Batch, status: str) -> float:
     """Seconds that ``batch`` stays in ``status``, spread by its id."""
-    pace = batch.fault.pace or usual
     luck = int.from_bytes(digest(batch.id, status)[:4]) / 2**32
-    seconds: float = getattr(pace, status)
-    return seconds * (1 + pace.spread * (2 * luck - 1))
+    seconds: float = getattr(batch.pace, status)
+    return seconds * (1 + batch.pace.spread * (2 * luck - 1))

@@ -12,37 +12,62 @@ from local.openai.disruption import reset
 if TYPE_CHECKING:
     from local.openai.files import StoredFile
     from local.openai.plans import RequestFault
+    from local.openai.profiles import Settings
 
 _PIECE = 64 * 1024
 
 
-async def send(request: web.Request, stored: StoredFile, fault: RequestFault | None) -> web.StreamResponse:
-    """Stream the file. ``Range`` is not honoured, the content is not compressed."""
-    cut = fault if fault is not None and fault.do in ("cut", "short") else None
-    length = min(cut.at, stored.bytes) if cut else stored.bytes
+async def send(
+    request: web.Request, stored: StoredFile, settings: Settings, fault: RequestFault | None
+) -> web.StreamResponse:
+    """Stream the file. ``Range`` and gzip only where the settings switch them on."""
     response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
-    response.headers["Content-Disposition"] = f'attachment; filename="{stored.id}.jsonl"'
-    response.content_length = length if cut and cut.do == "short" else stored.bytes
+    response.headers["Content-Disposition"] = f'attachment; filename="{stored.filename}"'
+    start, end = _wanted(request, stored, settings, response)
+    if settings.content_gzip and "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.enable_compression(web.ContentCoding.gzip)
+    else:
+        response.content_length = end - start
+    if fault is not None and fault.do in ("cut", "short"):
+        end = min(end, start + fault.at)
+    if fault is not None and fault.do == "short":
+        response.content_length = end - start
     await response.prepare(request)
-    await _write(response, stored, length)
-    if cut and cut.do == "cut":
-        await _break(request, cut)
+    await _write(response, stored, start, end)
+    if fault is not None and fault.do == "cut":
+        await _break(request, fault)
     else:
         await response.write_eof()
     return response
 
 
-async def _write(response: web.StreamResponse, stored: StoredFile, length: int) -> None:
+def _wanted(
+    request: web.Request, stored: StoredFile, settings: Settings, response: web.StreamResponse
+) -> tuple[int, int]:
+    """First byte and end of what is to be sent; marks the response where that is a part."""
+    try:
+        wanted = request.http_range.indices(stored.bytes)[:2] if settings.content_range else (0, stored.bytes)
+    except ValueError:
+        wanted = (0, stored.bytes)
+    start, end = wanted
+    if settings.content_range and "Range" in request.headers and start < end:
+        response.set_status(206)
+        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{stored.bytes}"
+    return start, end
+
+
+async def _write(response: web.StreamResponse, stored: StoredFile, start: int, end: int) -> None:
     with stored.path.open("rb") as source:
-        while length > 0:
-            piece = source.read(min(_PIECE, length))
+        source.seek(start)
+        while start < end:
+            piece = source.read(min(_PIECE, end - start))
             await response.write(piece)
-            length -= len(piece)
+            start += len(piece)
 
 
 async def _break(request: web.Request, cut: RequestFault) -> None:
     if cut.how == "rst":
-        # An RST overtakes what is still under way; the client must have read up to the cut.
+        # An RST overtakes what is still under way; give the client time to read up to the cut.
         await asyncio.sleep(0.05)
         reset(request)
     elif request.transport is not None:

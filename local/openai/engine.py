@@ -1,17 +1,16 @@
 """The life of batches: validating, in progress, finalizing, ended (CONTRACT B1-B12).
 
-An agenda holds the next moment at which each batch changes. ``settle`` does whatever is due; the server calls it as
-real time passes, or after a virtual clock was moved. Reading and executing files happens in one worker thread,
-everything else in the event loop, so that a batch never changes while a request looks at it.
+Reading and executing files happens in one worker thread, everything else in the event loop, so that a batch never
+changes while a request looks at it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 import itertools
 import math
 import os
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from local.openai.batch import Batch, lasts
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor as Worker
     from pathlib import Path
 
+    from local.openai.agenda import Agenda
     from local.openai.clock import Clock
     from local.openai.faults import Faults
     from local.openai.files import FileStore
@@ -39,13 +39,14 @@ T = TypeVar("T")
 
 
 class Engine:
-    """Every batch of the server, oldest first, and the agenda of their changes."""
+    """Every batch of the server, oldest first. The agenda holds the next change of each."""
 
     def __init__(  # noqa: PLR0913 - the composition root's one call
         self,
         *,
         seed: int,
         clock: Clock,
+        agenda: Agenda,
         ids: Ids,
         settings: Settings,
         files: FileStore,
@@ -55,31 +56,30 @@ class Engine:
     ) -> None:
         self.batches: dict[str, Batch] = {}
         self.tokens = TokenQueue(settings)
-        self.changed = asyncio.Event()
         self._seed = seed
         self._clock = clock
+        self._agenda = agenda
         self._ids = ids
         self._settings = settings
         self._files = files
         self._faults = faults
         self._worker = worker
         self._executor = Executor(faults, journal, settings)
-        self._agenda: list[tuple[float, int, str]] = []
-        self._tickets = itertools.count(1)
-        self._settling = asyncio.Lock()
 
     def create(self, asked: BatchParameters) -> Batch:
         """Accept a batch; two equal calls make two."""
         now = self._clock.now()
+        fault = self._faults.for_batch(asked.metadata) or BatchFault()
         batch = Batch(
             id=self._ids.batch(),
             asked=asked,
             created=now,
             expires=now + self._settings.window_seconds,
-            fault=self._faults.for_batch(asked.metadata) or BatchFault(),
+            pace=self._settings.pace.changed(fault.pace),
+            fault=fault,
         )
         self.batches[batch.id] = batch
-        self._schedule(batch, now + lasts(batch, "validating", self._settings.pace))
+        self._schedule(batch, now + lasts(batch, "validating"))
         return batch
 
     def cancel(self, batch_id: str) -> Batch:
@@ -90,7 +90,7 @@ class Engine:
         if batch.status not in ("cancelling", "cancelled"):
             now = self._clock.now()
             batch.enter("cancelling", now)
-            self._schedule(batch, now + lasts(batch, "cancelling", self._settings.pace))
+            self._schedule(batch, now + lasts(batch, "cancelling"))
         return batch
 
     def get(self, batch_id: str) -> Batch:
@@ -111,72 +111,60 @@ class Engine:
         newest = itertools.takewhile(lambda batch: batch.created > since, reversed(self.batches.values()))
         return sum(1 for _ in itertools.islice(newest, most))
 
-    async def stop(self) -> None:
-        """Let the step under way end, and begin no other."""
-        self._agenda.clear()
-        async with self._settling:
-            self._agenda.clear()
+    def _schedule(self, batch: Batch, due: float) -> None:
+        """Let ``batch`` change at ``due``, and at no other time."""
+        batch.ticket += 1
+        self._agenda.add(due, partial(self._step, batch, batch.ticket, due))
 
-    @property
-    def next_due(self) -> float:
-        """When something changes next; infinity if nothing will."""
-        return self._agenda[0][0] if self._agenda else math.inf
-
-    async def settle(self) -> None:
-        """Do everything that is due by now, in order."""
-        async with self._settling:
-            while self.next_due <= self._clock.now():
-                due, ticket, batch_id = heapq.heappop(self._agenda)
-                batch = self.batches.get(batch_id)
-                if batch is not None and batch.ticket == ticket:
-                    await self._step(batch, due)
-
-    async def _step(self, batch: Batch, at: float) -> None:
+    async def _step(self, batch: Batch, ticket: int, at: float) -> None:
+        if batch.ticket != ticket or batch.id not in self.batches:
+            return
         if batch.status == "validating":
             await self._validate(batch, at)
-        elif batch.status == "in_progress":
-            await self._progress(batch, at)
+        elif batch.status == "in_progress" and batch.run is not None:
+            await self._progress(batch, batch.run, at)
         elif batch.status == "finalizing":
             await self._end(batch, "completed", at)
         elif batch.status == "cancelling":
             await self._end(batch, "cancelled", at)
 
     async def _validate(self, batch: Batch, at: float) -> None:
-        findings = await self._read_input(batch)
+        # A second name for the same bytes: the batch runs on when its input file is deleted.
+        copy = self._files.scratch_path()
+        findings = await self._read_input(batch, copy)
+        if batch.status == "validating" and not findings.errors:
+            self._enqueue(batch, findings, at)
+        if batch.status != "validating" or findings.errors:
+            copy.unlink(missing_ok=True)
         if batch.status != "validating":
             return
-        if not findings.errors:
-            self._enqueue(batch, findings, at)
         if findings.errors:
             batch.errors = findings.errors
             batch.enter("failed", at)
             return
         batch.model = self._settings.snapshot(findings.model or "") or None
         batch.total = findings.requests
-        batch.run = self._new_run(batch, findings)
+        batch.run = self._new_run(batch, findings, copy)
         batch.enter("in_progress", at)
-        self._schedule_slice(batch)
+        self._schedule_slice(batch, batch.run)
 
-    async def _read_input(self, batch: Batch) -> Findings:
+    async def _read_input(self, batch: Batch, copy: Path) -> Findings:
         fault = batch.fault
         if fault.fail_code is not None:
             error = LineError(fault.fail_code, fault.fail_message, fault.fail_param)
             return Findings(errors=[error.entry(fault.fail_line)])
         try:
-            path = self._files.get(batch.asked.input_file_id).path
+            os.link(self._files.get(batch.asked.input_file_id).path, copy)
         except ApiError:
             return Findings(errors=[unknown_file(batch.asked.input_file_id).entry(None)])
-        return await self._in_worker(lambda: validate(path, batch.asked.endpoint, self._settings))
+        return await self._in_worker(lambda: validate(copy, batch.asked.endpoint, self._settings))
 
     def _enqueue(self, batch: Batch, findings: Findings, at: float) -> None:
         refusal = self.tokens.reserve(batch.id, findings.model or "", findings.tokens, at)
         if refusal is not None:
             findings.errors.append(LineError("token_limit_exceeded", refusal).entry(None))
 
-    def _new_run(self, batch: Batch, findings: Findings) -> Run:
-        copy = self._files.scratch_path()
-        # A second name for the same bytes: the batch runs on when its input file is deleted.
-        os.link(self._files.get(batch.asked.input_file_id).path, copy)
+    def _new_run(self, batch: Batch, findings: Findings, copy: Path) -> Run:
         return Run(
             batch_id=batch.id,
             input=copy,
@@ -188,56 +176,32 @@ class Engine:
             created=int(batch.created),
         )
 
-    async def _progress(self, batch: Batch, at: float) -> None:
-        run = batch.run
-        if run is None:
-            return
-        expired = at >= self._expiry(batch)
+    async def _progress(self, batch: Batch, run: Run, at: float) -> None:
+        expired = at >= _expiry(batch)
         if not expired:
             run.slice += 1
-            target = self._target(batch, run)
+            target = _target(batch, run)
             await self._in_worker(lambda: self._executor.run_until(run, target))
         if batch.status != "in_progress":
             return
-        if expired or self._stops_here(batch, run):
+        if expired or _stops_here(batch, run):
             await self._end(batch, "expired", at)
         elif run.done >= batch.total:
             batch.enter("finalizing", at)
-            self._schedule(batch, at + lasts(batch, "finalizing", self._settings.pace))
+            self._schedule(batch, at + lasts(batch, "finalizing"))
         else:
-            self._schedule_slice(batch)
+            self._schedule_slice(batch, run)
 
-    def _schedule_slice(self, batch: Batch) -> None:
-        share = ((batch.run.slice if batch.run else 0) + 1) / self._slices(batch)
-        due = batch.times["in_progress"] + lasts(batch, "in_progress", self._settings.pace) * share
-        self._schedule(batch, min(due, self._expiry(batch)))
-
-    def _target(self, batch: Batch, run: Run) -> int:
-        share = min(1.0, run.slice / self._slices(batch))
-        if batch.fault.expire_at_share is not None:
-            share = min(share, batch.fault.expire_at_share)
-        return int(batch.total * share + 1e-9)
-
-    def _slices(self, batch: Batch) -> int:
-        return max(1, (batch.fault.pace or self._settings.pace).slices)
-
-    @staticmethod
-    def _expiry(batch: Batch) -> float:
-        return math.inf if batch.fault.never_expires else batch.expires
-
-    @staticmethod
-    def _stops_here(batch: Batch, run: Run) -> bool:
-        share = batch.fault.expire_at_share
-        if share is not None and run.done >= int(batch.total * share + 1e-9):
-            return True
-        return run.done >= batch.total and bool(run.left)
+    def _schedule_slice(self, batch: Batch, run: Run) -> None:
+        share = (run.slice + 1) / batch.pace.slices
+        due = batch.times["in_progress"] + lasts(batch, "in_progress") * share
+        self._schedule(batch, min(due, _expiry(batch)))
 
     async def _end(self, batch: Batch, status: str, at: float) -> None:
         run = batch.run
         if run is not None:
             if status != "completed":
                 await self._in_worker(lambda: self._executor.finish(run, f"batch_{status}"))
-            run.remove()
             keep = batch.asked.keep_seconds
             batch.output_file_id = self._publish(run.output, f"{batch.id}_output.jsonl", keep)
             batch.error_file_id = self._publish(run.errors, f"{batch.id}_error.jsonl", keep)
@@ -252,10 +216,26 @@ class Engine:
         stored = self._files.add(path, filename=filename, purpose="batch_output", keep_seconds=keep_seconds)
         return stored.id
 
-    def _schedule(self, batch: Batch, due: float) -> None:
-        batch.ticket = next(self._tickets)
-        heapq.heappush(self._agenda, (due, batch.ticket, batch.id))
-        self.changed.set()
-
     async def _in_worker(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+
+def _expiry(batch: Batch) -> float:
+    return math.inf if batch.fault.never_expires else batch.expires
+
+
+def _target(batch: Batch, run: Run) -> int:
+    """How many requests are done at the end of the present slice."""
+    share = min(1.0, run.slice / batch.pace.slices)
+    return min(int(batch.total * share + 1e-9), _stop(batch))
+
+
+def _stop(batch: Batch) -> int:
+    share = batch.fault.expire_at_share
+    return batch.total if share is None else int(batch.total * share + 1e-9)
+
+
+def _stops_here(batch: Batch, run: Run) -> bool:
+    """Whether a fault makes the batch expire now."""
+    scripted = batch.fault.expire_at_share is not None and run.done >= _stop(batch)
+    return scripted or (run.done >= batch.total and bool(run.left))

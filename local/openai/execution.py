@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
-from local.openai.answers import Answer, Question, Usage, answer
+from local.openai.answers import answer
 from local.openai.errors import error_body, type_of
 from local.openai.identity import digest
+from local.openai.question import Answer, Question, Usage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,12 +61,9 @@ class Run:
         request: dict[str, Any] = msgspec.json.decode(source.read(end - start))
         return request
 
-    def remove(self) -> None:
-        """Delete the copy of the input, which is needed no more."""
-        self.input.unlink(missing_ok=True)
-
     def release(self) -> None:
-        """Forget the lines: an ended batch keeps its counts only."""
+        """Delete the copy of the input and forget the lines: an ended batch keeps its counts only."""
+        self.input.unlink(missing_ok=True)
         self.order, self.offsets, self.left = [], array("Q"), []
 
 
@@ -95,7 +93,11 @@ class Executor:
     def _execute(
         self, run: Run, request: dict[str, Any], fault: LineFault | None, out: BinaryIO, err: BinaryIO
     ) -> tuple[str, str, str, int]:
-        reply = self._answer(run, request["body"], fault)
+        body = request["body"]
+        model = self._settings.snapshot(body.get("model") or "")
+        separators = fault is not None and fault.do == "separators"
+        question = Question(run.endpoint, body, model, run.created, run.seed, separators)
+        reply = _scripted(fault) or answer(question)
         completed = reply.status in (_OK, 0)
         run.completed += completed
         run.failed += not completed
@@ -103,17 +105,7 @@ class Executor:
         file = out if completed else err
         for custom_id, copy in _written(request["custom_id"], fault):
             file.write(_line(run, custom_id, copy, reply))
-        return run.batch_id, request["custom_id"], digest(request["body"]).hex()[:32], reply.status
-
-    def _answer(self, run: Run, body: dict[str, Any], fault: LineFault | None) -> Answer:
-        if fault is not None and fault.do == "zero":
-            return Answer(0, {})
-        if fault is not None and fault.do == "status" and fault.status != _OK:
-            error = error_body(fault.message, param=None, code=fault.code, type=type_of(fault.status))
-            return Answer(fault.status, error)
-        model = self._settings.snapshot(body.get("model") or "")
-        separators = fault is not None and fault.do == "separators"
-        return answer(Question(run.endpoint, body, model, run.created, run.seed, separators))
+        return run.batch_id, request["custom_id"], question.key[:32], reply.status
 
     def finish(self, run: Run, code: str = "batch_expired") -> None:
         """Write a line for every request that was not executed, with ``code``."""
@@ -123,6 +115,16 @@ class Executor:
                 error = {"code": code, "message": _UNRUN[code]}
                 envelope = {"id": _id(run, custom_id, 0), "custom_id": custom_id, "response": None, "error": error}
                 err.write(msgspec.json.encode(envelope) + b"\n")
+
+
+def _scripted(fault: LineFault | None) -> Answer | None:
+    """The answer that a fault prescribes."""
+    if fault is not None and fault.do == "zero":
+        return Answer(0, {})
+    if fault is not None and fault.do == "status" and fault.status != _OK:
+        kind = type_of(fault.status)
+        return Answer(fault.status, error_body(fault.message, param=None, code=fault.code, type=kind))
+    return None
 
 
 def _written(custom_id: str, fault: LineFault | None) -> list[tuple[str, int]]:

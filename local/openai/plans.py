@@ -6,8 +6,6 @@ from typing import Any, Literal
 
 import msgspec
 
-from local.openai.profiles import Pace
-
 
 class RequestFault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What happens to HTTP requests of a route (CONTRACT X1-X7, X10, X11).
@@ -26,7 +24,7 @@ class RequestFault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
         "reset_after",  # do the work, then reset before replying
         "hang",  # do nothing for ``seconds``, then reset
         "hang_after",  # do the work, keep silent for ``seconds``, then reset
-        "late",  # reset at once, do the work ``seconds`` later (of the server's clock); batches.create only
+        "late",  # reset at once, do the work ``seconds`` later, on the server's clock; not for uploads
         "delay",  # answer normally, ``seconds`` later
         "cut",  # announce the whole content, stop after ``at`` bytes, by FIN or RST (``how``)
         "short",  # answer completely, but with only the first ``at`` bytes
@@ -43,6 +41,7 @@ class RequestFault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     code: str | None = None
     message: str = "The server had an error while processing your request. Sorry about that!"
     type: str | None = None
+    param: str | None = None
     headers: dict[str, str] = {}
     retry_after: float | None = None
     retry_after_ms: int | None = None
@@ -98,7 +97,7 @@ class BatchFault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     expire_at_share: float | None = None  #: expires once this share (0..1) of its requests is executed
     never_expires: bool = False
-    pace: Pace | None = None
+    pace: dict[str, float] = {}  #: fields of ``Pace`` that differ
     ids_late_seconds: float = 0.0  #: an ended batch shows its file ids only after these seconds
     ids_late_as: str | None = None  #: what it shows until then: null or ""
     fail_code: str | None = None  #: validation ends with this error

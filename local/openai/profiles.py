@@ -6,7 +6,7 @@ was never seen in a capture.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -68,7 +68,11 @@ class Pace(msgspec.Struct, forbid_unknown_fields=True):
     finalizing: float = 0.3
     cancelling: float = 0.5
     spread: float = 0.2
-    slices: int = 10  #: in how many steps the counts move
+    slices: Annotated[int, msgspec.Meta(ge=1)] = 10  #: in how many steps the counts move
+
+    def changed(self, patch: dict[str, float]) -> Pace:
+        """This pace with the fields of ``patch``. Raises ``msgspec.ValidationError``."""
+        return msgspec.convert(msgspec.to_builtins(self) | patch, Pace)
 
 
 PACES = {
@@ -113,7 +117,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     def update(self, patch: dict[str, Any]) -> None:
         """Change fields in place. Raises ``msgspec.ValidationError`` for an unknown name or a wrong type."""
         current = msgspec.to_builtins(self)
-        if "pace" in patch and isinstance(patch["pace"], dict):
+        if isinstance(patch.get("pace"), dict):
             patch = patch | {"pace": current["pace"] | patch["pace"]}
         changed = msgspec.convert(current | patch, Settings)
         for name in self.__struct_fields__:
@@ -130,6 +134,6 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 def settings_for(speed: str, patch: dict[str, Any] | None = None) -> Settings:
     """The settings at a named speed (a key of ``PACES``), changed by ``patch``. Raises ``KeyError``."""
-    settings = Settings(pace=msgspec.convert(msgspec.to_builtins(PACES[speed]), Pace))
+    settings = Settings(pace=PACES[speed].changed({}))
     settings.update(patch or {})
     return settings

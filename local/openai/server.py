@@ -77,9 +77,10 @@ async def running(options: Options) -> AsyncIterator[Server]:
             yield Server(url, Admin(url))
         finally:
             timekeeper.cancel()
-            await asyncio.gather(timekeeper, return_exceptions=True)
             await runner.cleanup()
             await service.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await timekeeper  # raises what stopped it, if something did
 
 
 @contextmanager

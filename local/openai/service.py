@@ -8,6 +8,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from local.openai.agenda import Agenda
 from local.openai.clock import Clock
 from local.openai.disruption import Disruption
 from local.openai.engine import Engine
@@ -40,10 +41,12 @@ class Service:
         self.faults = Faults(seed or 0)
         self.journal = Journal(self._directory / "executions.jsonl")
         self.files = FileStore(self._directory / "files", self.ids, self.clock)
-        self.disruption = Disruption()
+        self.agenda = Agenda(self.clock)
+        self.disruption = Disruption(self.clock, self.agenda)
         self.engine = Engine(
             seed=seed or 0,
             clock=self.clock,
+            agenda=self.agenda,
             ids=self.ids,
             settings=self.settings,
             files=self.files,
@@ -54,21 +57,23 @@ class Service:
 
     async def reset(self, seed: int | None) -> None:
         """Forget files, batches, faults and the journal, and start to count ids again. Settings and time stay."""
-        await self.engine.stop()
+        finished = self.agenda
+        await finished.stop()
         self.files.clear()
         self._begin(seed)
+        finished.changed.set()
 
     async def keep_time(self) -> None:
         """Let batches advance as time passes; runs until cancelled."""
         while True:
-            engine = self.engine
-            engine.changed.clear()
-            await engine.settle()
-            pause = _LONGEST_SLEEP if self.clock.virtual else engine.next_due - self.clock.now()
+            agenda = self.agenda
+            agenda.changed.clear()
+            await agenda.settle()
+            pause = _LONGEST_SLEEP if self.clock.virtual else agenda.next_due - self.clock.now()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(engine.changed.wait(), min(_LONGEST_SLEEP, max(0.0, pause)))
+                await asyncio.wait_for(agenda.changed.wait(), min(_LONGEST_SLEEP, max(0.0, pause)))
 
     async def close(self) -> None:
         """Let the worker finish what it has begun."""
-        await self.engine.stop()
+        await self.agenda.stop()
         self._worker.shutdown()

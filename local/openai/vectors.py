@@ -9,13 +9,25 @@ from functools import lru_cache
 from typing import Any
 
 from local.openai.identity import digest
+from local.openai.question import Answer, Question, Usage
+from local.openai.tokens import prompt_tokens
 
 _DIMENSIONS = {"text-embedding-3-large": 3_072}
 _USUAL_DIMENSIONS = 1_536
 
 
-def data(body: dict[str, Any], model: str, seed: int) -> list[dict[str, Any]]:
-    """The ``data`` array of an embeddings answer: one vector for each input, as floats or base64."""
+def embeddings(question: Question) -> Answer:
+    tokens = prompt_tokens(question.body)
+    body = {
+        "object": "list",
+        "data": _data(question.body, question.model, question.seed),
+        "model": question.model,
+        "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+    }
+    return Answer(200, body, Usage(input=tokens))
+
+
+def _data(body: dict[str, Any], model: str, seed: int) -> list[dict[str, Any]]:
     value = body["input"]
     many = isinstance(value, list) and not (value and isinstance(value[0], int))
     size = body.get("dimensions") or _DIMENSIONS.get(model, _USUAL_DIMENSIONS)
