@@ -21,7 +21,7 @@ done; \
 echo "no Python 3.11 or newer found: set PYTHON to one" >&2; exit 1
 endef
 
-.PHONY: help setup demo up down test lint fmt lock build
+.PHONY: help setup demo up down test lint fmt lock build deploy
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
@@ -49,8 +49,11 @@ fmt: setup  ## sort imports, format, mend what can be mended
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
-build: setup .local/sam/stamp  ## sam build, then bytecode: what `sam deploy` takes
-	@$(BIN)/python -m local.build
+build: setup .local/sam/stamp  ## sam build, then bytecode; PARAMS="Architecture=x86_64" builds for that
+	@$(BIN)/python -m local.build $(PARAMS)
+
+deploy: build  ## build and deploy to AWS; PARAMS="Name=value ..." sets the template's parameters
+	@.local/sam/bin/sam deploy $(if $(PARAMS),--parameter-overrides $(PARAMS))
 
 lock: .venv/stamp  ## write the locks anew from pyproject.toml
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.txt
