@@ -24,8 +24,7 @@ from batchdrop.ports import (
     Written,
 )
 from tests.fakes.multipart import Multipart, md5
-
-PAGE = 1_000
+from tests.fakes.ranges import Late
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +42,22 @@ class Stored:
 class InMemoryObjects:
     """``ports.ObjectStore`` over named buckets, each versioned or not.
 
-    ``smallest_part``: the bytes that every part but the last must have.
+    ``smallest_part``: the bytes that every part but the last must have. ``page``: names removed at once.
     """
 
     def __init__(
         self,
         clock: Clock,
         *,
-        versioned: Iterable[str] = ("in", "out"),
+        versioned: Iterable[str] = ("input", "output"),
         plain: Iterable[str] = ("work",),
         smallest_part: int = 5 * 2**20,
+        page: int = 1_000,
     ) -> None:
         self.versioned = frozenset(versioned)
         self.uploads: dict[str, Multipart] = {}
         self.smallest_part = smallest_part
+        self.page = page
         self._clock = clock
         self._numbers = count(1)
         self._buckets: dict[str, dict[str, list[Stored]]] = {name: {} for name in (*self.versioned, *plain)}
@@ -104,7 +105,7 @@ class InMemoryObjects:
         yield io.BytesIO(self._range(source))
 
     def replayable(self, source: Source) -> Replayable:
-        return io.BytesIO(self._range(source))
+        return Late(lambda: self._range(source), source.end_byte - source.first_byte)
 
     def write(
         self,
@@ -132,7 +133,7 @@ class InMemoryObjects:
         while keys := self.keys(bucket, prefix):
             if deadline.remaining() <= 0:
                 return False
-            for key in keys[:PAGE]:
+            for key in keys[: self.page]:
                 self.delete(bucket, key)
         return True
 

@@ -1,0 +1,149 @@
+"""``ports.ObjectStore`` on S3. ETags are given without their quotes, as in S3's events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from batchdrop.adapters.s3_conditions import bare, conditional, headers, real_version
+from batchdrop.adapters.s3_errors import GONE, reading, writing
+from batchdrop.adapters.s3_metadata import from_headers, to_headers
+from batchdrop.adapters.s3_multipart import S3Uploads
+from batchdrop.adapters.s3_range import Range, version
+from batchdrop.core.errors import BatchdropError, RetryLater
+from batchdrop.core.model import Source
+from batchdrop.ports import Deadline, ObjectInfo, Precondition, Readable, Replayable, Written
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+PART = 8 * 2**20  #: bytes of a part that we stream; S3's 10,000 of them hold 80 GB
+PAGE = 1_000  #: names or parts in one listing; also what one DeleteObjects takes
+DELETE_PAGE_SECONDS = 5  #: what deleting one page of names may take
+_NO_SUCH_VERSION = frozenset({"400", "InvalidArgument"})  #: an id that no version could have
+
+
+class S3Objects(S3Uploads):
+    """Objects on S3. The role needs s3:ListBucket: without it S3 answers 403 where it means 404."""
+
+    def __init__(self, client: S3Client, *, part_bytes: int = PART, page: int = PAGE) -> None:
+        super().__init__(client, page=page)
+        self._part_bytes = part_bytes
+
+    def head(self, bucket: str, key: str, version_id: str | None = None) -> ObjectInfo | None:
+        missing = GONE | _NO_SUCH_VERSION if version_id else GONE
+        try:
+            with reading(f"s3://{bucket}/{key}", through=missing):
+                answer = self._client.head_object(**version(bucket, key, version_id))
+        except ClientError:
+            return None
+        return ObjectInfo(
+            bucket=bucket,
+            key=key,
+            version_id=real_version(answer.get("VersionId")),
+            etag=bare(answer["ETag"]),
+            bytes=answer["ContentLength"],
+            last_modified=answer["LastModified"],
+            metadata=from_headers(answer["Metadata"]),
+        )
+
+    @contextmanager
+    def open(self, source: Source) -> Iterator[Readable]:
+        stream = Range(self._client, source)
+        stream.open()
+        try:
+            yield stream
+        finally:
+            stream.close()
+
+    def replayable(self, source: Source) -> Replayable:
+        return Range(self._client, source)
+
+    def write(
+        self,
+        bucket: str,
+        key: str,
+        blocks: Iterable[bytes],
+        *,
+        metadata: Mapping[str, str] | None = None,
+        content_type: str = "application/jsonl",
+        only: Precondition = None,
+    ) -> Written | None:
+        parts = _parts(blocks, self._part_bytes)
+        first = next(parts, b"")
+        if len(first) < self._part_bytes:
+            return self._put(bucket, key, first, metadata=metadata or {}, content_type=content_type, only=only)
+        upload_id = self.start_upload(bucket, key, metadata=metadata or {}, content_type=content_type)
+        try:
+            sent = [
+                self.upload_part(bucket, key, upload_id, number, part)
+                for number, part in enumerate(chain([first], parts), start=1)
+            ]
+            written = self.complete_upload(bucket, key, upload_id, sent, only=only)
+        except BaseException:
+            self._drop(bucket, key, upload_id)
+            raise
+        if written is None:
+            self._drop(bucket, key, upload_id)
+        return written
+
+    def delete(self, bucket: str, key: str) -> None:
+        with writing(f"s3://{bucket}/{key}"):
+            self._client.delete_object(Bucket=bucket, Key=key)
+
+    def delete_prefix(self, bucket: str, prefix: str, deadline: Deadline) -> bool:
+        pages = self._client.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page}
+        )
+        with writing(f"s3://{bucket}/{prefix}*"):
+            for page in pages:
+                names: list[ObjectIdentifierTypeDef] = [{"Key": one["Key"]} for one in page.get("Contents", [])]
+                if not names:
+                    continue
+                if deadline.remaining() < DELETE_PAGE_SECONDS:
+                    return False
+                self._delete_page(bucket, names)
+        return True
+
+    def _delete_page(self, bucket: str, names: list[ObjectIdentifierTypeDef]) -> None:
+        answer = self._client.delete_objects(Bucket=bucket, Delete={"Objects": names, "Quiet": True})
+        if errors := answer.get("Errors"):
+            raise RetryLater(f"S3 kept {len(errors)} of {len(names)} objects: {errors[0].get('Code')}")
+
+    def _put(
+        self, bucket: str, key: str, data: bytes, *, metadata: Mapping[str, str], content_type: str, only: Precondition
+    ) -> Written | None:
+        return conditional(
+            lambda: self._client.put_object(
+                Bucket=bucket,
+                Key=key,
+                Body=data,
+                Metadata=to_headers(metadata),
+                ContentType=content_type,
+                **headers(only),
+            ),
+            f"s3://{bucket}/{key}",
+            only,
+        )
+
+    def _drop(self, bucket: str, key: str, upload_id: str) -> None:
+        # What brought us here matters more; the bucket's lifecycle takes what stays.
+        with suppress(BatchdropError):
+            self.abort_upload(bucket, key, upload_id)
+
+
+def _parts(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The stream in pieces of exactly ``size`` bytes, the last one shorter."""
+    held = bytearray()
+    for block in blocks:
+        held += block
+        while len(held) >= size:
+            yield bytes(held[:size])
+            del held[:size]
+    if held:
+        yield bytes(held)

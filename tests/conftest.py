@@ -1,0 +1,48 @@
+"""A clean environment for every test, and S3 as moto has it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests import moto_s3
+from tests.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# Before any test module is imported: nobody's credentials, proxies or settings reach a test.
+for name in list(os.environ):
+    if name.upper().startswith(("AWS_", "OPENAI_", "POWERTOOLS_")) or name.upper().endswith("_PROXY"):
+        del os.environ[name]
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def s3() -> Iterator[S3Client]:
+    """The stack's three buckets, as the template makes them."""
+    with mock_aws():
+        client = boto3.client("s3")
+        for bucket in ("input", "output", "work"):
+            client.create_bucket(Bucket=bucket)
+        for bucket in ("input", "output"):
+            client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        moto_s3.mend(client)
+        yield client
