@@ -21,7 +21,7 @@ done; \
 echo "no Python 3.11 or newer found: set PYTHON to one" >&2; exit 1
 endef
 
-.PHONY: help setup demo up down test lint fmt lock build deploy
+.PHONY: help setup demo up down test lint docs fmt lock build deploy
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
 
@@ -44,6 +44,9 @@ lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
+
+docs: setup  ## write what the documentation takes from the code
+	@PYTHONPATH=shared $(BIN)/python -m local.docs
 
 fmt: setup  ## sort imports, format, mend what can be mended
 	@$(BIN)/ruff check --fix-only --quiet .

@@ -25,7 +25,7 @@ JOB_ID = "reviews-000000000000"
 
 
 def job(**changes: Any) -> Job:
-    values = {
+    values: dict[str, Any] = {
         "job_id": JOB_ID,
         "item": "job",
         "state": JobState.PLANNING,
@@ -46,12 +46,12 @@ def job(**changes: Any) -> Job:
 
 
 def source(**changes: Any) -> Source:
-    values = {"bucket": "input", "key": "reviews.jsonl", "version_id": "v1", "first_byte": 0, "end_byte": 100}
+    values: dict[str, Any] = {"bucket": "input", "key": "reviews.jsonl", "version_id": "v1", "first_byte": 0, "end_byte": 100}
     return Source(**values | changes)
 
 
 def chunk(number: int = 1, **changes: Any) -> Chunk:
-    values = {
+    values: dict[str, Any] = {
         "job_id": JOB_ID,
         "item": naming.chunk_item(number),
         "state": ChunkState.OPEN,
@@ -66,7 +66,7 @@ def chunk(number: int = 1, **changes: Any) -> Chunk:
 
 
 def batch(number: int = 1, chunk: int = 1, **changes: Any) -> Batch:
-    values = {
+    values: dict[str, Any] = {
         "job_id": JOB_ID,
         "item": naming.batch_item(chunk, naming.batch_number(number)),
         "state": BatchState.QUEUED,
@@ -83,7 +83,7 @@ def batch(number: int = 1, chunk: int = 1, **changes: Any) -> Batch:
 
 def running(**changes: Any) -> Job:
     """A job that may spend: planned, one chunk open."""
-    values = {
+    values: dict[str, Any] = {
         "state": JobState.RUNNING,
         "chunks": 1,
         "open_chunks": 1,

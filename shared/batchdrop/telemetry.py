@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
+from batchdrop.core.events import Dropped
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from batchdrop.core.events import Event
+    from batchdrop.usecases.poll import Tick
 
 
 class Metric(StrEnum):
@@ -33,6 +38,36 @@ class Metric(StrEnum):
 def logger() -> Logger:
     """The structured logger; level and service come from Powertools' own environment variables."""
     return Logger()
+
+
+def metrics() -> Metrics:
+    """The metrics sink; its namespace comes from Powertools' own environment variable."""
+    return Metrics()
+
+
+def about(event: Event) -> dict[str, str]:
+    """What a log line says of an event: ids and keys, never content."""
+    if isinstance(event, Dropped):
+        return {"bucket": event.bucket, "key": event.key, "version_id": str(event.version_id)}
+    return {"task": event.name, "job_id": event.key.job_id, "item": event.key.item}
+
+
+def of_tick(tick: Tick) -> dict[Metric, int]:
+    """A tick in counts."""
+    return {
+        Metric.TICKS: 1,
+        Metric.JOBS_OPEN: tick.open_jobs,
+        Metric.BATCHES_OPEN: tick.open_batches,
+        Metric.BATCHES_BLOCKED: tick.blocked,
+        Metric.BATCHES_OVERDUE: tick.overdue,
+        Metric.BATCHES_ADMITTED: tick.admitted,
+        Metric.BATCHES_ADOPTED: tick.recovered.adopted,
+        Metric.DUPLICATE_BATCHES: tick.recovered.doubles,
+        Metric.UNKNOWN_BATCHES: len(tick.unknown_batches),
+        Metric.UNKNOWN_STATUSES: len(tick.odd_statuses),
+        Metric.PROVIDER_CALLS: tick.calls,
+        Metric.POLL_TROUBLES: len(tick.troubles),
+    }
 
 
 def count(metrics: Metrics, values: Mapping[Metric, int]) -> None:

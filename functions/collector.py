@@ -1,0 +1,36 @@
+"""Lambda: fetch a batch's answers, join a chunk, assemble a job, clean up. Trigger: the poller's collect queue."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+from batchdrop import bootstrap, telemetry
+from batchdrop.core import events
+from batchdrop.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from batchdrop.usecases.collect import Collect
+
+logger = telemetry.logger()
+metrics = telemetry.metrics()
+
+
+@functools.cache
+def collect() -> Collect:
+    return bootstrap.collect(Settings.from_env(os.environ))
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> None:
+    deadline = bootstrap.deadline(context)
+    for record in event["Records"]:
+        for message in events.parse(record["body"]):
+            if not isinstance(message, events.Task) or message.name != "collect":
+                raise ValueError("the collector takes collect tasks only")
+            collect()(message.key, deadline)
+            logger.info("collected", extra=telemetry.about(message))

@@ -1,0 +1,35 @@
+"""Lambda: one tick. Triggers: the schedule, the submitter when a plan is done, or anybody who wants a look now."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from batchdrop import bootstrap, telemetry
+from batchdrop.settings import Settings
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from batchdrop.usecases.poll import Poll
+
+logger = telemetry.logger()
+metrics = telemetry.metrics()
+
+
+@functools.cache
+def poll() -> Poll:
+    return bootstrap.poll(Settings.from_env(os.environ))
+
+
+@metrics.log_metrics
+@logger.inject_lambda_context
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    tick = poll()(bootstrap.deadline(context))
+    telemetry.count(metrics, telemetry.of_tick(tick))
+    seen: dict[str, Any] = msgspec.to_builtins(tick)
+    (logger.warning if tick.troubles else logger.info)("tick", extra=seen)
+    return seen

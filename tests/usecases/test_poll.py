@@ -1,0 +1,175 @@
+"""A tick: what is due moves on, whatever became of the messages."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from batchdrop.core.errors import RetryLater
+from batchdrop.core.model import BatchState, Job, JobState
+from batchdrop.usecases import pace
+from batchdrop.usecases.admit import Admit
+from batchdrop.usecases.observe import Observe
+from batchdrop.usecases.poll import Poll, Tick
+from batchdrop.usecases.recover import CANNOT_FENCE, Recover
+from batchdrop.usecases.redrive import Redrive
+from batchdrop.usecases.status import Status
+from tests import samples
+from tests.fakes.clock import FakeDeadline
+from tests.usecases.world import World
+
+
+def tick(world: World, name: str = "poller") -> Tick:
+    ledger, messages, clock = world.ledger, world.messages, world.clock
+    return Poll(
+        ledger,
+        clock,
+        observe=lambda: Observe(ledger, world.api, messages, clock),
+        recover=lambda: Recover(ledger, world.api, clock, settle=1_800),
+        redrive=Redrive(ledger, messages, clock),
+        admit=Admit(ledger, messages, clock, name),
+        status=Status(ledger, world.objects, clock, "output"),
+    )(FakeDeadline())
+
+
+def job(world: World) -> Job:
+    found = world.ledger.job(samples.JOB_ID)
+    assert found
+    return found
+
+
+def test_an_idle_tick_asks_nobody(world: World) -> None:
+    world.table.items.clear()
+    assert tick(world) == Tick()
+    assert not world.api.calls
+    assert world.messages.sent == []
+
+
+def test_queued_batches_of_a_running_job_are_admitted_and_sent(world: World) -> None:
+    batch = world.batch()
+    assert tick(world).admitted == 1
+    assert world.read(batch.key).state is BatchState.ADMITTED
+    assert world.messages.keys("submit") == [batch.key]
+
+
+def test_nothing_is_admitted_before_the_file_is_judged(world: World) -> None:
+    world.put(samples.job(state=JobState.PLANNING, next_check_at=samples.LATER))
+    world.batch()
+    assert tick(world).admitted == 0
+
+
+def test_a_batch_waits_out_its_back_off(world: World) -> None:
+    world.batch(not_before=world.clock.now() + dt.timedelta(seconds=60))
+    assert tick(world).admitted == 0
+    world.clock.advance(60)
+    assert tick(world).admitted == 1
+
+
+def test_a_second_poller_leaves_admission_alone(world: World) -> None:
+    world.ledger.lead("other", lease=world.clock.now() + dt.timedelta(minutes=1), now=world.clock.now())
+    world.batch()
+    assert tick(world).admitted == 0
+
+
+@pytest.mark.parametrize("state", [BatchState.ADMITTED, BatchState.UPLOADING])
+def test_a_batch_whose_submitter_died_is_queued_and_admitted_again(world: World, state: BatchState) -> None:
+    now = world.clock.now()
+    batch = world.batch(state=state, lease_until=now, next_check_at=now)
+    tick(world)
+    tick(world)
+    assert world.messages.keys("submit") == [batch.key]
+
+
+def test_a_lost_message_to_the_collector_is_sent_again_once_it_is_overdue(world: World) -> None:
+    batch = world.batch(state=BatchState.ENDED, next_check_at=world.clock.now() + pace.WORKED_ON)
+    tick(world)
+    assert world.messages.keys("collect") == []
+    world.clock.advance(pace.WORKED_ON.total_seconds())
+    tick(world)
+    tick(world)
+    assert world.messages.keys("collect") == [batch.key], "and not with every tick"
+
+
+def test_a_chunk_without_open_batches_is_joined(world: World) -> None:
+    world.batch(state=BatchState.FETCHED, due=None, next_check_at=None)
+    tick(world)
+    assert world.messages.keys("collect") == [samples.chunk().key]
+
+
+def test_a_chunk_with_an_open_batch_is_not(world: World) -> None:
+    world.in_flight()
+    tick(world)
+    assert world.messages.keys("collect") == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"state": JobState.RUNNING, "open_chunks": 0},
+        {"state": JobState.ASSEMBLING, "open_chunks": 0},
+        {"state": JobState.COMPLETED},
+        {"state": JobState.FAILED},
+    ],
+)
+def test_a_job_that_has_work_left_is_sent_to_the_collector(world: World, changes: dict[str, object]) -> None:
+    world.table.items.clear()
+    world.put(samples.running(**changes))
+    tick(world)
+    assert [key.item for key in world.messages.keys("collect")] == ["job"]
+
+
+def test_a_plan_that_rests_is_continued(world: World) -> None:
+    world.put(samples.job())
+    tick(world)
+    assert [key.job_id for key in world.messages.keys("plan")] == [samples.JOB_ID]
+
+
+def test_blocked_work_is_tried_again_by_itself(world: World) -> None:
+    batch = world.batch(state=BatchState.BLOCKED, reason="invalid_api_key: no", next_check_at=world.clock.now())
+    assert tick(world).blocked == 1
+    assert world.read(batch.key).state is BatchState.QUEUED
+
+
+def test_what_may_exist_at_the_provider_is_never_unblocked_by_itself(world: World) -> None:
+    batch = world.batch(state=BatchState.BLOCKED, reason=CANNOT_FENCE, next_check_at=world.clock.now())
+    tick(world)
+    assert world.read(batch.key).state is BatchState.BLOCKED
+
+
+def test_a_provider_that_does_not_answer_keeps_nothing_else_from_moving(world: World) -> None:
+    world.in_flight(1)
+    batch = world.batch(2)
+    world.api.script("page", RetryLater("down"))
+    world.api.script("retrieve", RetryLater("down"))
+    seen = tick(world)
+    assert seen.troubles == ["down"]
+    assert world.read(batch.key).state is BatchState.ADMITTED
+
+
+def test_a_lost_create_is_adopted_by_a_tick(world: World) -> None:
+    now = world.clock.now()
+    file_id = world.in_flight(1).file_id
+    batch = world.batch(1, BatchState.CREATING, file_id=file_id, intent_at=now, lease_until=now, next_check_at=now)
+    assert tick(world).recovered.adopted == 1
+    assert world.read(batch.key).state is BatchState.IN_FLIGHT
+
+
+def test_a_batch_that_should_have_ended_long_ago_is_counted(world: World) -> None:
+    world.in_flight(next_check_at=world.clock.now())
+    assert tick(world).overdue == 1
+
+
+def test_the_status_is_written_when_something_is_new_and_not_more_often_than_it_may(world: World) -> None:
+    world.in_flight()
+    tick(world)
+    first = world.objects.head("output", "reviews.status.json")
+    assert first
+    tick(world)
+    world.clock.advance(61)
+    tick(world)
+    assert world.objects.head("output", "reviews.status.json") == first
+    world.batch(2)
+    world.clock.advance(61)
+    tick(world)
+    assert world.objects.head("output", "reviews.status.json") != first

@@ -1,0 +1,98 @@
+"""Creates whose answer was lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+
+from batchdrop.core.errors import RetryLater
+from batchdrop.core.model import Batch, BatchState
+from batchdrop.usecases.recover import CANNOT_FENCE, Recover, Recovered
+from tests.usecases.world import World
+
+SETTLE = 1_800
+
+
+def lost(world: World, *, made: bool) -> Batch:
+    """A batch whose create was answered by nobody, its lease over."""
+    now = world.clock.now()
+    flying = world.in_flight()
+    if not made:
+        del world.api.batches[flying.openai_batch_id or ""]
+    creating = world.batch(
+        1, BatchState.CREATING, file_id=flying.file_id, intent_at=now, lease_until=now, claim=2, next_check_at=now
+    )
+    world.clock.advance(minutes=2)
+    return creating
+
+
+def recover(world: World, batch: Batch) -> Recovered:
+    return Recover(world.ledger, world.api, world.clock, SETTLE)([world.read(batch.key)])
+
+
+def test_a_batch_that_was_made_is_adopted_at_once(world: World) -> None:
+    batch = lost(world, made=True)
+    assert recover(world, batch) == Recovered(adopted=1)
+    assert world.read(batch.key).state is BatchState.IN_FLIGHT
+
+
+def test_of_two_batches_of_one_file_the_oldest_is_adopted_and_the_other_cancelled(world: World) -> None:
+    batch = lost(world, made=True)
+    (first,) = world.api.batches
+    world.clock.advance(1)
+    double = world.api.create(file_id=batch.file_id or "", endpoint="/v1/x", completion_window="24h", metadata={})
+    assert recover(world, batch).doubles == 1
+    assert world.read(batch.key).openai_batch_id == first
+    assert world.api.batches[double.id].status in ("cancelling", "cancelled")
+
+
+def test_one_negative_look_proves_nothing(world: World) -> None:
+    batch = lost(world, made=False)
+    assert recover(world, batch) == Recovered(open=1)
+    assert world.read(batch.key).state is BatchState.CREATING
+    assert batch.file_id in world.api.files
+
+
+def test_after_the_wait_the_file_is_deleted_and_the_batch_queued_anew(world: World) -> None:
+    batch = lost(world, made=False)
+    world.clock.advance(SETTLE)
+    assert recover(world, batch) == Recovered(requeued=1)
+    assert batch.file_id not in world.api.files
+    queued = world.read(batch.key)
+    assert (queued.state, queued.file_id, queued.fenced_at) == (BatchState.QUEUED, None, None)
+
+
+def test_a_batch_that_shows_up_behind_the_fence_is_adopted_after_all(world: World) -> None:
+    batch = lost(world, made=True)
+    world.api.list_lag = SETTLE + 121
+    world.clock.advance(SETTLE)
+    delete = world.api.delete_file
+
+    def late(file_id: str) -> bool:
+        world.api.list_lag = 0
+        return delete(file_id)
+
+    world.api.delete_file = late  # type: ignore[method-assign]
+    recover(world, batch)
+    assert world.read(batch.key).state is BatchState.IN_FLIGHT
+
+
+def test_a_delete_whose_answer_was_lost_still_counts_as_our_fence(world: World) -> None:
+    batch = lost(world, made=False)
+    world.clock.advance(SETTLE)
+    world.api.script("delete_file", RetryLater("reset"), after=True)
+    with pytest.raises(RetryLater):
+        recover(world, batch)
+    assert recover(world, batch) == Recovered(requeued=1)
+
+
+def test_a_file_that_somebody_else_removed_is_no_fence(world: World) -> None:
+    batch = lost(world, made=False)
+    world.clock.advance(SETTLE)
+    world.api.delete_file(batch.file_id or "")
+    recover(world, batch)
+    blocked = world.read(batch.key)
+    assert (blocked.state, blocked.reason) == (BatchState.BLOCKED, CANNOT_FENCE)
+    assert blocked.next_check_at
+    assert blocked.next_check_at > world.clock.now() + dt.timedelta(hours=24)

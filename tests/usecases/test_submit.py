@@ -1,0 +1,114 @@
+"""Submitting once, against in-memory ports."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import pytest
+
+from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
+from batchdrop.core.model import Batch, BatchState, Key
+from batchdrop.usecases.submit import Submit, Submitted
+from tests.fakes.batch_api import InMemoryBatchApi
+from tests.fakes.clock import FakeDeadline
+from tests.usecases.world import BODY, World
+
+
+@dataclass(frozen=True)
+class Submission:
+    """An admitted batch and the use case that submits it."""
+
+    world: World
+    key: Key
+
+    @property
+    def api(self) -> InMemoryBatchApi:
+        return self.world.api
+
+    @property
+    def batch(self) -> Batch:
+        return self.world.read(self.key)
+
+    def __call__(self, seconds: float = 900) -> Submitted:
+        world = self.world
+        submit = Submit(world.ledger, world.objects, world.api, world.clock, create_lease=90)
+        return submit(self.key, FakeDeadline(seconds))
+
+
+@pytest.fixture
+def submission(world: World) -> Submission:
+    return Submission(world, world.batch(state=BatchState.ADMITTED).key)
+
+
+def test_the_users_bytes_go_out_untouched_and_the_batch_is_recorded(submission: Submission) -> None:
+    assert submission() is Submitted.CREATED
+    assert submission.batch.state is BatchState.IN_FLIGHT
+    assert submission.batch.file_id is not None
+    assert submission.api.files[submission.batch.file_id].data == BODY
+    remote = submission.api.batches[submission.batch.openai_batch_id or ""]
+    assert remote.metadata["batchdrop_item"] == submission.key.item
+    assert remote.metadata["batchdrop_stack"] == submission.world.ledger.stack(submission.world.clock.now()).id
+
+
+def test_the_same_message_three_times_buys_one_batch(submission: Submission) -> None:
+    outcomes = [submission() for _ in range(3)]
+    assert outcomes == [Submitted.CREATED, Submitted.STALE, Submitted.STALE]
+    assert submission.api.calls["create"] == 1
+
+
+def test_an_unknown_outcome_leaves_the_intent_and_is_not_tried_again(submission: Submission) -> None:
+    submission.api.script("create", OutcomeUnknown("reset"), after=True)
+    assert submission() is Submitted.UNKNOWN
+    assert submission() is Submitted.STALE
+    assert submission.batch.state is BatchState.CREATING
+    assert submission.batch.intent_at == submission.world.clock.now()
+    assert len(submission.api.batches) == 1
+
+
+@pytest.mark.parametrize("method", ["upload", "create"])
+def test_a_passing_refusal_queues_it_with_the_wait_that_was_asked_for(submission: Submission, method: str) -> None:
+    submission.api.script(method, RetryLater("slow down", code="rate_limit_exceeded", after=130))  # type: ignore[arg-type]
+    assert submission() is Submitted.REQUEUED
+    assert submission.batch.state is BatchState.QUEUED
+    assert submission.batch.not_before == submission.world.clock.now() + dt.timedelta(seconds=130)
+    assert submission.api.files == {}, "no file is left behind"
+
+
+def test_repeated_refusals_wait_longer_each_time(submission: Submission) -> None:
+    waits = []
+    for _ in range(3):
+        submission.api.script("create", RetryLater("busy"))
+        submission()
+        queued = submission.batch
+        assert queued.not_before
+        waits.append((queued.not_before - submission.world.clock.now()).total_seconds())
+        assert submission.world.ledger.admit(queued, lease=submission.world.clock.now())
+    assert waits == [60, 120, 240]
+
+
+@pytest.mark.parametrize("method", ["upload", "create"])
+def test_a_lasting_refusal_ends_the_batch_with_its_error(submission: Submission, method: str) -> None:
+    submission.api.script(method, Rejected("invalid_value", "no such endpoint"))  # type: ignore[arg-type]
+    assert submission() is Submitted.REFUSED
+    assert (submission.batch.state, submission.batch.error_codes) == (BatchState.ENDED, ("invalid_value",))
+
+
+@pytest.mark.parametrize("method", ["upload", "create"])
+def test_what_the_operator_must_mend_blocks_the_batch_visibly(submission: Submission, method: str) -> None:
+    submission.api.script(method, Misconfigured("invalid_api_key", "the key was refused"))  # type: ignore[arg-type]
+    assert submission() is Submitted.BLOCKED
+    assert submission.batch.state is BatchState.BLOCKED
+    assert submission.batch.reason == "invalid_api_key: the key was refused"
+
+
+def test_without_time_for_a_create_none_is_begun(submission: Submission) -> None:
+    assert submission(80) is Submitted.REQUEUED
+    assert submission.api.calls["create"] == 0
+
+
+def test_a_defect_is_not_swallowed(submission: Submission) -> None:
+    submission.api.script("upload", BatchdropError("a defect"))
+    with pytest.raises(BatchdropError):
+        submission()
+    assert submission.batch.state is BatchState.UPLOADING
