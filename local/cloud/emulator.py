@@ -41,8 +41,8 @@ def start(where: Place, port: int, *, tethered: bool) -> Server:
     launch = Path(__file__).with_name("launch.py")
     return processes.start(
         "ministack",
-        # -P: this folder's modules are not for the emulator to import
-        [place.MINISTACK_PYTHON, "-P", launch],
+        # -P: this folder's modules are not for the emulator to import. The last word is for whoever lists processes.
+        [place.MINISTACK_PYTHON, "-P", launch, where.folder],
         env=_environment(where, port),
         log=where.log("ministack"),
         tethered=tethered,

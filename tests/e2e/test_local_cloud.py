@@ -21,6 +21,7 @@ from local.cloud.trouble import Trouble
 if TYPE_CHECKING:
     from tests.e2e.world import World
 
+TEST_EVENT = '{"Service": "Amazon S3", "Event": "s3:TestEvent"}'
 ITEM = {"job_id": {"S": "a"}, "item": {"S": "job"}}
 INTRUDER = """
 import boto3
@@ -56,9 +57,7 @@ def test_expired_items_are_removed_by_the_table(stack: World) -> None:
 
 def test_every_queue_feeds_its_function_one_message_at_a_time(stack: World) -> None:
     listed = stack.clients.functions.list_event_source_mappings()["EventSourceMappings"]
-    fed = {
-        (one["EventSourceArn"].rsplit(":")[-1], one["FunctionArn"].rsplit(":")[-1], one["BatchSize"]) for one in listed
-    }
+    fed = {(_last(one["EventSourceArn"]), _last(one["FunctionArn"]), one["BatchSize"]) for one in listed}
     assert fed == {
         ("e2e-plan", "e2e-submitter", 1),
         ("e2e-submit", "e2e-submitter", 1),
@@ -84,7 +83,7 @@ def test_a_failed_tick_is_not_tried_again(stack: World) -> None:
 @pytest.mark.parametrize(
     ("service", "call", "arguments", "allowed"),
     [
-        ("sqs", "send_message", {"QueueUrl": "PlanQueueUrl", "MessageBody": "{}"}, True),
+        ("sqs", "send_message", {"QueueUrl": "PlanQueueUrl", "MessageBody": TEST_EVENT}, True),
         ("s3", "list_object_versions", {"Bucket": "InputBucketName"}, True),
         ("s3", "put_object", {"Bucket": "InputBucketName", "Key": "a.jsonl", "Body": "x"}, False),
         ("s3", "put_object", {"Bucket": "OutputBucketName", "Key": "a.results.jsonl", "Body": "x"}, False),
@@ -111,7 +110,7 @@ def test_a_function_has_no_more_memory_than_the_template_gives_it(stack: World) 
 
 @pytest.mark.parametrize("wrong", [{"MaxAttempt": "2"}, {"OpenAIBaseUrl": "https://x", "Nope": "1"}])
 def test_a_parameter_that_the_template_does_not_have_is_named(wrong: dict[str, str]) -> None:
-    with pytest.raises(Trouble, match="has no parameter (MaxAttempt|Nope)\\. It has: AlarmTopicArn, "):
+    with pytest.raises(Trouble, match=r"has no parameter (MaxAttempt|Nope)\. It has: AlarmTopicArn, "):
         check_parameters(wrong)
 
 
@@ -138,13 +137,18 @@ def test_a_stack_that_cannot_be_deployed_leaves_nothing_running(tmp_path: Path) 
         bring_up(place, Wishes(parameters={"MaxAttempts": "0"}), tethered=True)
     assert not place.stack_file.exists()
     assert not place.scratch.exists()
-    assert str(tmp_path) not in subprocess.run(["ps", "-ww", "-eo", "command="], capture_output=True, text=True).stdout
+    listed = subprocess.run(["ps", "-ww", "-eo", "command="], check=True, capture_output=True, text=True).stdout
+    assert str(tmp_path) not in listed
 
 
 @pytest.fixture(scope="session")
 def intruder(stack: World) -> str:
     """A function with the poller's role that makes the call which the event names."""
     return _make_function(stack, "intruder", INTRUDER)
+
+
+def _last(arn: str) -> str:
+    return arn.rsplit(":", 1)[-1]
 
 
 def _make_function(stack: World, name: str, code: str) -> str:

@@ -58,9 +58,10 @@ class World:
     def output(self, key: str) -> bytes | None:
         """An output as it lies there now; None if nothing does."""
         try:
-            return self.clients.s3.get_object(Bucket=self.stack.output_bucket, Key=key)["Body"].read()
+            found = self.clients.s3.get_object(Bucket=self.stack.output_bucket, Key=key)
         except self.clients.s3.exceptions.NoSuchKey:
             return None
+        return found["Body"].read()
 
     def outputs(self, prefix: str = "") -> list[str]:
         """The keys in the output bucket."""
