@@ -52,7 +52,7 @@ class World:
         """Call a function and wait; fails the test where the function failed."""
         answer = self.clients.functions.invoke(FunctionName=function, Payload=json.dumps(event).encode())
         payload = json.load(answer["Payload"])
-        assert "FunctionError" not in answer, payload
+        assert not answer.get("FunctionError"), payload
         return dict(payload or {})
 
     def output(self, key: str) -> bytes | None:
