@@ -13,15 +13,13 @@ from batchdrop.settings import Settings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from batchdrop.usecases.collect import Collect
-
 logger = telemetry.logger()
 metrics = telemetry.metrics()
 
 
 @functools.cache
-def collect() -> Collect:
-    return bootstrap.collect(Settings.from_env(os.environ))
+def app() -> bootstrap.App:
+    return bootstrap.App(Settings.from_env(os.environ))
 
 
 @metrics.log_metrics
@@ -32,5 +30,5 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         for message in events.parse(record["body"]):
             if not isinstance(message, events.Task) or message.name != "collect":
                 raise ValueError("the collector takes collect tasks only")
-            collect()(message.key, deadline)
+            app().collect(message.key, deadline)
             logger.info("collected", extra=telemetry.about(message))

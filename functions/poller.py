@@ -14,21 +14,19 @@ from batchdrop.settings import Settings
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-    from batchdrop.usecases.poll import Poll
-
 logger = telemetry.logger()
 metrics = telemetry.metrics()
 
 
 @functools.cache
-def poll() -> Poll:
-    return bootstrap.poll(Settings.from_env(os.environ))
+def app() -> bootstrap.App:
+    return bootstrap.App(Settings.from_env(os.environ))
 
 
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    tick = poll()(bootstrap.deadline(context))
+    tick = app().poll(bootstrap.deadline(context))
     telemetry.count(metrics, telemetry.of_tick(tick))
     seen: dict[str, Any] = msgspec.to_builtins(tick)
     (logger.warning if tick.troubles else logger.info)("tick", extra=seen)

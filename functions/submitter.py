@@ -21,8 +21,8 @@ metrics = telemetry.metrics()
 
 
 @functools.cache
-def app() -> bootstrap.Submitter:
-    return bootstrap.submitter(Settings.from_env(os.environ))
+def app() -> bootstrap.App:
+    return bootstrap.App(Settings.from_env(os.environ))
 
 
 @metrics.log_metrics

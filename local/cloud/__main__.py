@@ -61,7 +61,7 @@ def _relative() -> str:
     return str(DEFAULT.stack_file.relative_to(ROOT))
 
 
-def _interrupted(_number: int, _frame: object) -> NoReturn:
+def interrupted(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
@@ -72,7 +72,7 @@ def main(arguments: list[str]) -> int:
         print(_USAGE, file=sys.stderr)
         return 2
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background job starts with SIGINT ignored
-        signal.signal(number, _interrupted)
+        signal.signal(number, interrupted)
     try:
         commands[arguments[0]]()
     except Trouble as trouble:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from batchdrop.adapters.aws import code_of, is_busy
 from batchdrop.core.errors import RetryLater
 from batchdrop.core.lifecycle import Op
 
@@ -23,16 +24,6 @@ if TYPE_CHECKING:
 _LOST = frozenset({"ConditionalCheckFailed", "TransactionConflict", "None"})
 _LOST_CALLS = frozenset(
     {"ConditionalCheckFailedException", "TransactionConflictException", "TransactionInProgressException"}
-)
-_PASSING = frozenset(
-    {
-        "InternalServerError",
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ServiceUnavailable",
-        "ThrottlingException",
-    }
 )
 _SERIALIZER = TypeSerializer()
 _DESERIALIZER = TypeDeserializer()
@@ -170,7 +161,7 @@ class Request:
 
 def _was_made(error: ClientError, token: str) -> bool:
     """Whether the write that answered ``error`` stands all the same: an earlier try of it was made."""
-    code = error.response["Error"]["Code"]
+    code = code_of(error)
     if code == "TransactionCanceledException":
         reasons = error.response["CancellationReasons"]
         if not all(reason.get("Code") in _LOST for reason in reasons):
@@ -189,9 +180,9 @@ def _token(response: Mapping[str, Any]) -> str | None:
 def _translated(error: Exception) -> Exception:
     if not isinstance(error, ClientError):
         return RetryLater(f"DynamoDB: {type(error).__name__}")
-    code = error.response["Error"]["Code"]
+    code = code_of(error)
     reasons = {reason.get("Code") for reason in error.response.get("CancellationReasons", [])}
-    if code in _PASSING or reasons & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
+    if is_busy(error) or reasons & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
         return RetryLater(f"DynamoDB: {code}")
     return error
 
