@@ -1,0 +1,146 @@
+"""Restoring ids and putting answers into order."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchdrop.core import answers, joining, manifest
+from batchdrop.core.joining import Index, Joiner
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def indexed(*records: bytes) -> tuple[Index, bytes]:
+    index = Index()
+    index.add(records)
+    return index, b"".join(record + b"\n" for record in records)
+
+
+def joiner(*records: bytes) -> Joiner:
+    index, held = indexed(*records)
+    return Joiner(index, lambda first, length: held[first : first + length], "given up")
+
+
+def success(custom_id: str) -> bytes:
+    return json.dumps({"custom_id": custom_id, "response": {"status_code": 200}, "error": None}).encode()
+
+
+@given(
+    before=st.dictionaries(st.text(max_size=6).filter(lambda name: name != "custom_id"), JSON, max_size=3),
+    after=st.dictionaries(st.text(max_size=6).filter(lambda name: name != "custom_id"), JSON, max_size=3),
+    original=JSON,
+    compact=st.booleans(),
+)
+def test_restoring_an_id_changes_that_value_alone(
+    before: dict[str, Any], after: dict[str, Any], original: Any, compact: bool
+) -> None:
+    separators = (",", ":") if compact else (" ,\t", " : ")
+    value = {**before, "custom_id": "bd.000001", **{name: v for name, v in after.items() if name not in before}}
+    line = json.dumps(value, separators=separators).encode()
+    wanted = json.dumps(value | {"custom_id": "@@"}, separators=separators).encode()
+    new = json.dumps(original).encode()
+
+    assert joining.restored(line, "bd.000001", new) == wanted.replace(b'"@@"', new, 1)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"body":{"custom_id":"bd.000001"},"custom_id":"bd.000001"}',
+        b'{"body":"{\\"custom_id\\":\\"bd.000001\\"}" , "custom_id" :  "bd.000001"}',
+        b'{"id":"bd.000001","x":["custom_id","bd.000001"],"custom_id":"bd.000001"}',
+        b'{"esc\\"aped\\\\":1,"custom_id":"bd.000001"}',
+    ],
+)
+def test_an_id_inside_the_body_is_not_taken_for_the_lines_own(line: bytes) -> None:
+    head, _, tail = line.rpartition(b'"bd.000001"')
+
+    assert joining.restored(line, "bd.000001", b'"mine"') == head + b'"mine"' + tail
+
+
+def test_an_id_is_restored_in_a_line_that_is_not_quite_json() -> None:
+    line = b'{"custom_id":"bd.000001","x":NaN}'
+
+    assert joining.restored(line, "bd.000001", b"null") == b'{"custom_id":null,"x":NaN}'
+
+
+def test_the_first_record_of_an_id_counts() -> None:
+    index, _ = indexed(success("a"), answers.record("a", "x", "y"), success("b"))
+
+    size = len(success("a"))
+    assert index.find("a") == (0, size)
+    assert not index.failed("a")
+    assert index.find("b") == (size + 1 + len(answers.record("a", "x", "y")) + 1, size)
+    assert index.find("c") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "failed"),
+    [
+        (b'{"custom_id":"a","response":{"status_code":200,"body":{"error":{"code":"x"}}},"error":null}', False),
+        (b'{"custom_id":"a","response":{"status_code":200}}', False),
+        (b'{"custom_id":"a","response":{"status_code":200},"error":{"code":"x"}}', True),
+        (b'{"custom_id":"a","response":{"status_code":422},"error":null}', True),
+        (b'{"custom_id":"a","response":null,"error":null}', True),
+        (b'{"custom_id":"a","response":{"status_code":200,"body":NaN},"error":null}', False),
+    ],
+)
+def test_the_index_judges_a_record_as_the_fetch_did(line: bytes, failed: bool) -> None:
+    index, _ = indexed(line)
+    answer = answers.read(line)
+
+    assert index.failed("a") is failed
+    assert answer is not None
+    assert answer.is_success is not failed
+
+
+@given(st.permutations([f"r{number}" for number in range(12)]))
+def test_results_stand_in_the_order_of_the_input_whatever_the_order_of_the_answers(order: list[str]) -> None:
+    lines = [json.dumps({"custom_id": f"r{number}", "n": number}).encode() for number in range(12)]
+
+    joined = list(joiner(*map(success, order)).clean(lines, 1))
+
+    assert joined == [(success(f"r{number}"), None) for number in range(12)]
+
+
+def test_a_request_without_a_record_is_counted_and_reported() -> None:
+    joined = joiner(success("a"))
+    [_, (result, error)] = list(joined.clean([b'{"custom_id":"a"}', b'{"custom_id":"b", "x":1.0}'], 7))
+
+    assert joined.unanswered == 1
+    assert json.loads(result)["error"]["code"] == "not_answered"
+    assert error == b'{"line":8,"code":"not_answered","reason":"given up","request":{"custom_id":"b", "x":1.0}}'
+
+
+def test_text_that_was_no_json_is_reported_raw() -> None:
+    row = manifest.Refused(3, "invalid_json", "No.", raw='{"a":\u2028')
+
+    result, error = joining.refused(manifest.decode(manifest.encode(row)))  # type: ignore[arg-type]
+
+    assert json.loads(result)["custom_id"] is None
+    assert error is not None
+    assert json.loads(error) == {"line": 3, "code": "invalid_json", "reason": "No.", "raw": '{"a":\u2028'}
+
+
+def test_a_mapped_request_gets_its_own_id_back_in_result_and_error() -> None:
+    staged = b'{"custom_id":"bd.000001","body":{}}\n'
+    row = manifest.Sent(4, "bd.000001", 0, len(staged) - 1, mapped=True, original=msgspec.Raw(b"[1, 2]"))
+    record = answers.record("bd.000001", "x", "y")
+
+    [(result, error)] = joiner(record).staged(
+        [manifest.encode(row)], lambda first, length: staged[first : first + length]
+    )
+
+    assert result == record.replace(b'"bd.000001"', b"[1, 2]")
+    assert error is not None
+    assert json.loads(error)["request"] == {"custom_id": [1, 2], "body": {}}

@@ -1,0 +1,117 @@
+"""What a job leaves behind: nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from batchdrop.core.errors import RetryLater
+from batchdrop.core.model import Job, JobState
+from tests.fakes.answers import answer
+from tests.fakes.clock import FakeDeadline
+from tests.usecases.collecting import World
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def ended(world: World, batches: int = 2) -> Job:
+    """A job that is completed, not yet cleaned."""
+    job, made = world.run(*([f"r{number}"] for number in range(batches)))
+    for batch in made:
+        world.finish(batch, errors=[answer(f"r{int(batch.name) - 1}", 400)])
+        world.fetch(batch)
+    collect = world.collector()
+    collect.join(world.chunk(job), FakeDeadline())
+    done = collect.assemble(world.job(job), FakeDeadline())
+    assert done is not None
+    return done
+
+
+def test_our_files_parts_and_staged_objects_go_and_nothing_else(world: World) -> None:
+    job = ended(world)
+    foreign = world.api._file(b"somebody else's")
+    world.objects.put("output", "reviews.parts/another-job/000001.results.jsonl", b"x")
+    world.objects.put("work", f"{job.job_id}0/chunk-000001/x", b"x")
+
+    assert world.collector().clean(job, FakeDeadline())
+
+    assert list(world.api.files) == [foreign]
+    assert world.objects.keys("work") == [f"{job.job_id}0/chunk-000001/x"]
+    assert world.objects.keys("output", "reviews.parts/") == ["reviews.parts/another-job/000001.results.jsonl"]
+    assert {"reviews.errors.jsonl", "reviews.results.jsonl"} < set(world.objects.keys("output"))
+
+
+def test_the_job_stays_in_the_table_and_what_belongs_to_it_expires_in_30_days(world: World) -> None:
+    job = ended(world)
+
+    world.collector().clean(job, FakeDeadline())
+
+    items = {item["item"]: item for item in world.table.query(job.job_id)}
+    assert "expires" not in items["job"]
+    assert "due" not in items["job"]
+    month = (world.clock.now() + timedelta(days=30)).timestamp()
+    assert {item["expires"] for name, item in items.items() if name != "job"} == {month}
+
+
+def test_files_at_the_provider_are_kept_if_the_operator_wants_them(world: World) -> None:
+    job = ended(world)
+    before = dict(world.api.files)
+
+    assert world.collector(keep=True).clean(job, FakeDeadline())
+
+    assert world.api.files == before
+    assert world.objects.keys("work") == []
+
+
+def test_cleaning_goes_on_behind_the_last_batch_that_was_cleaned(world: World) -> None:
+    job = ended(world, batches=6)
+    deadline = FakeDeadline(60, each=11)
+    clean = world.collector().clean
+
+    assert not clean(job, deadline)
+    first = world.api.calls["delete_file"]
+    assert clean.has_begun(job)
+    assert clean(job, FakeDeadline())
+
+    assert world.api.files == {}
+    assert 0 < first < world.api.calls["delete_file"]
+    assert world.api.calls["delete_file"] == 12, "none is asked for twice"
+    assert world.objects.keys("work") == []
+
+
+def test_a_provider_that_is_busy_delays_the_cleaning_only(world: World) -> None:
+    job = ended(world)
+    world.api.script("delete_file", RetryLater("busy"), call=2)
+    clean = world.collector().clean
+
+    with pytest.raises(RetryLater):
+        clean(job, FakeDeadline())
+    assert clean(job, FakeDeadline())
+
+    assert world.api.files == {}
+
+
+def test_only_a_job_that_has_ended_is_cleaned(world: World) -> None:
+    job, [batch] = world.run(["a"])
+    world.submit(batch)
+
+    assert not world.collector().clean(job, FakeDeadline())
+    assert world.api.files
+
+
+def test_what_a_failed_plan_staged_is_removed(world: World) -> None:
+    job, _ = world.run(["a"])
+    failed = msgspec.structs.replace(job, state=JobState.FAILED)
+    world.put(failed)
+    world.objects.put("work", f"{job.job_id}/chunk-000001/requests.jsonl", b"x")
+
+    world.collect(failed)
+
+    assert world.objects.keys("work") == []
+    assert world.job(job).cleaned_at == world.clock.now()
