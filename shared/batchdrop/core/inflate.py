@@ -9,7 +9,7 @@ from batchdrop.core import limits
 from batchdrop.core.errors import Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
 MAGIC = b"\x1f\x8b"
 _BLOCK = 1 << 20
@@ -19,8 +19,8 @@ _GZIP = 16 + zlib.MAX_WBITS
 def inflate(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Yield the content of one or more gzip members in blocks of at most 1 MiB.
 
-    ``Rejected("corrupt_gzip")`` where it is damaged, cut short or followed by something else; the checksum of a member is
-    known only at its end, so use nothing before the stream is through. ``Rejected("gzip_bomb")`` over the caps.
+    ``Rejected("corrupt_gzip")`` where it is damaged, cut short or followed by something else; a member's checksum is
+    known only at its end, so act on nothing before the stream is through. ``Rejected("gzip_bomb")`` over the caps.
     """
     stream = _Stream()
     for block in blocks:
@@ -55,7 +55,7 @@ class _Stream:
         self.member = zlib.decompressobj(_GZIP)
         return data
 
-    def _unpack(self, data: bytes) -> Iterator[bytes]:
+    def _unpack(self, data: bytes) -> Generator[bytes, None, bytes]:
         member = self.member
         assert member is not None  # noqa: S101 - feed() sees to it
         while not member.eof and data:

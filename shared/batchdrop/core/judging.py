@@ -55,9 +55,9 @@ def judge(line: bytes | bytearray) -> Request | Refusal:
     return _request(row.custom_id, row.url, row.body)
 
 
-def too_large(what: str, cap: int) -> Refusal:
-    """A line that fits no batch."""
-    return Refusal("line_too_long", f"The line is longer than {what}, {cap:,} bytes. Make the request smaller.")
+def too_large(cap: int) -> Refusal:
+    """A line that fits no batch, or no function: it has more than ``cap`` bytes."""
+    return Refusal("line_too_long", f"The line is longer than {cap:,} bytes. Make the request smaller.")
 
 
 def _request(custom_id: str | None, url: str, body: Body, **unusual: object) -> Request | Refusal:
@@ -79,7 +79,7 @@ def _look_again(line: bytes | bytearray) -> Request | Refusal:
         return _no_object(line)
     if fields.reason and not fields.url and not fields.body:
         if _is_object(fields.request):
-            return _unwrapped(bytes(fields.request))
+            return _unwrapped(fields.request)
         if fields.raw:
             return Refusal("invalid_json_line", "The line reports an error; put the mended request in its place.")
     return _read(fields, Raw(line), None)
@@ -93,12 +93,12 @@ def _no_object(line: bytes | bytearray) -> Refusal:
     return Refusal("not_an_object", "The line is JSON but not an object. Write one request {...} per line.")
 
 
-def _unwrapped(text: bytes) -> Request | Refusal:
+def _unwrapped(text: Raw) -> Request | Refusal:
     """A line of our own errors file: the request inside is what counts."""
-    return _read(_LINE.decode(text), Raw(text), text)
+    return _read(_LINE.decode(text), text, text)
 
 
-def _read(fields: _Line, line: Raw, text: bytes | None) -> Request | Refusal:
+def _read(fields: _Line, line: Raw, text: Raw | None) -> Request | Refusal:
     if fault := next(_faults(fields), None):
         return _refusal(fields, line, *fault)
     body = _BODY.decode(fields.body)
@@ -148,7 +148,7 @@ def _is_object(value: Raw) -> bool:
 
 
 def _text(value: Raw) -> str | None:
-    is_text = memoryview(value)[:1] == b'"'
+    is_text = bytes(memoryview(value)[:1]) == b'"'
     return msgspec.json.decode(value, type=str) if is_text else None
 
 

@@ -1,4 +1,4 @@
-"""Cutting a stream of bytes into lines, on ``\\n`` alone, in flat memory.
+"""Cutting a stream of bytes into lines, on the newline alone, in flat memory.
 
 U+2028, U+0085 and their kind stand raw in real requests: nothing here may use ``splitlines``.
 """
@@ -75,7 +75,7 @@ def lines(window: Window) -> Iterator[Line]:
 
 def is_blank(text: bytes | bytearray) -> bool:
     """Whether there is nothing but JSON's white space."""
-    return not text or text.isspace() and not text.strip(b" \t\r")
+    return not text or (text.isspace() and not text.strip(b" \t\r"))
 
 
 def _one_line(window: Window) -> Line:

@@ -40,7 +40,7 @@ class Weight(NamedTuple):
 
 @dataclass(slots=True)
 class Load:
-    """One batch in the making. The byte range is the input's; it is the batch's own only where the chunk is ``plain``."""
+    """One batch in the making. Its byte range is of use where its lines follow each other."""
 
     first_byte: int
     end_byte: int
@@ -69,9 +69,9 @@ class Load:
 class Cut:
     """One chunk: which bytes and lines it spans, and the batches of each pair, in order of their first line.
 
-    ``lines`` is the number of the last line; ``requests`` counts lines that are not blank, ``invalid`` those of them that
-    are refused; ``plain``: the batches can be ranges of the input as it stands. ``head``: the start of the one line that
-    is too long to be read.
+    ``lines`` is the number of the last line; ``requests`` counts lines that are not blank, ``invalid`` those of them
+    that are refused; ``plain``: the batches can be ranges of the input as it is. ``head``: the start of the one line
+    that is too long to be read.
     """
 
     first_byte: int
@@ -173,7 +173,8 @@ class Cutter:
     def _absorb(self, window: Window, found: Survey) -> bool:
         """Take all lines of a window at once, if that changes nothing."""
         cut = self._open or self._opened(window.offset)
-        weight = Weight(found.requests, len(window.data), found.inputs, found.answer_bytes)
+        size = len(window.data) + (not window.data.endswith(b"\n"))
+        weight = Weight(found.requests, size, found.inputs, found.answer_bytes)
         fits = (
             cut.reaches(found.requests, window.end)
             and cut.has_room(found.pair, weight, self.limit)
@@ -220,7 +221,7 @@ class Cutter:
     def _take(self, cut: Cut, request: Request, size: int, line: Line) -> Request | Refusal:
         weight, kept = cut.weigh(request, size)
         if weight.bytes > self.limit.bytes:
-            return too_large("a batch of this stack may be", self.limit.bytes)
+            return too_large(self.limit.bytes)
         cut.take(request.pair, weight, line.start, line.end, self.limit)
         cut.mapped += not kept
         cut.plain = cut.plain and kept and not request.rewrite and request.text is None

@@ -1,4 +1,4 @@
-"""A line that is a request, and a line that is none. Decoded no deeper than needed: the body passes through as bytes."""
+"""A line that is a request, and one that is none. Decoded no deeper than needed: the body passes through as bytes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     custom_id: str | None
     inputs: int
     answer_bytes: int
-    text: bytes | None = None
+    text: Raw | None = None
     rewrite: bool = False
 
 
@@ -47,7 +47,7 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     code: str
     reason: str
     custom_id: Raw = NULL
-    request: Raw = NULL
+    request: Raw | None = None
 
 
 class Body(msgspec.Struct, gc=False):
@@ -75,7 +75,7 @@ class UsualDecoder(Protocol):
 
 _ENDPOINT: Any = Literal[tuple(limits.ENDPOINTS)]
 _FIELDS: list[Any] = [("custom_id", str), ("method", Literal["POST"]), ("url", _ENDPOINT), ("body", Body)]
-USUAL: UsualDecoder = msgspec.json.Decoder(msgspec.defstruct("Usual", _FIELDS, gc=False))  # type: ignore[assignment]
+USUAL: UsualDecoder = msgspec.json.Decoder(msgspec.defstruct("Usual", _FIELDS, gc=False))
 _ITEMS = msgspec.json.Decoder(list[Raw])
 
 
@@ -96,6 +96,6 @@ def embedded(endpoint: limits.Endpoint, body: Body) -> tuple[int, int]:
 def _inputs(value: Raw) -> int:
     """How many texts ``input`` holds: it is one text, one list of tokens, or a list of either."""
     start = bytes(memoryview(value)[:64]).lstrip(b" \t[")[:1]
-    if not memoryview(value)[:1] == b"[" or start.isdigit():
+    if bytes(memoryview(value)[:1]) != b"[" or start.isdigit():
         return 1
     return max(1, len(_ITEMS.decode(value)))

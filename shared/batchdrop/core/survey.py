@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -11,6 +11,9 @@ from batchdrop.core import limits
 from batchdrop.core.ids import MAPPED_PREFIX
 from batchdrop.core.request import USUAL, Pair, Usual, embedded, is_model
 from batchdrop.core.text import count_flat_lines, is_utf8
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _ids = attrgetter("custom_id")
 _models = attrgetter("body.model")
@@ -58,7 +61,7 @@ def _are_ours_to_keep(ids: set[str]) -> bool:
     return "\n" + MAPPED_PREFIX not in "\n" + "\n".join(ids)
 
 
-def _sums(endpoint: limits.Endpoint, rows: list[Usual]) -> tuple[int, int]:
+def _sums(endpoint: limits.Endpoint, rows: Sequence[Usual]) -> tuple[int, int]:
     if not endpoint.embeds:
         return 0, endpoint.answer_bytes * len(rows)
     sizes = [embedded(endpoint, row.body) for row in rows]

@@ -43,8 +43,8 @@ def is_deep(line: bytes | bytearray) -> bool:
 def count_flat_lines(data: bytes | bytearray) -> int | None:
     """How many lines these are, if every one is an object without line breaks, or no valid JSON, and none is deep.
 
-    Within one JSON value, a comma, a colon or a bracket stands between any ``}`` and any later ``{``: where each newline
-    stands right between the two once all else is taken away, no value spans two lines, and none is blank.
+    Within one JSON value, a comma, a colon or a bracket stands between any ``}`` and any later ``{``: where each
+    newline stands right between the two once all else is taken away, no value spans two lines, and none is blank.
     """
     if not data.startswith(b"{") or not data.endswith((b"}\n", b"}")):
         return None

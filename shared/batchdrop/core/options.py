@@ -1,0 +1,74 @@
+"""A job's options: what the object's metadata says, over the stack's parameters. The list is closed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from batchdrop.core.errors import Rejected
+from batchdrop.core.model import InvalidLines, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+APIS = ("default",)
+MOST_ATTEMPTS = 100
+_WINDOW = re.compile(r"[1-9]\d{0,3}[mhd]")
+
+
+def options(metadata: Mapping[str, str], defaults: Options) -> Options:
+    """``metadata``: the object's own, keys in lower case; keys that are not options are other tools' and ignored.
+
+    ``Rejected("invalid_option")`` for a value that an option cannot have; ``Rejected("unsupported_option")`` for one
+    that would be silently without effect.
+    """
+    for name in _UNSUPPORTED:
+        if name in metadata:
+            raise Rejected(
+                "unsupported_option",
+                f"The option {name} is not supported yet; nothing was run. Drop the file without it.",
+            )
+    given = {name: read(name, metadata[name].strip()) for name, read in _READERS.items() if name in metadata}
+    return msgspec.structs.replace(defaults, **{name.replace("-", "_"): value for name, value in given.items()})
+
+
+def _invalid_lines(name: str, value: str) -> InvalidLines:
+    try:
+        return InvalidLines(value.lower())
+    except ValueError:
+        raise _wrong(name, "report or reject") from None
+
+
+def _max_attempts(name: str, value: str) -> int:
+    if re.fullmatch(r"[0-9]{1,3}", value) and 1 <= int(value) <= MOST_ATTEMPTS:
+        return int(value)
+    raise _wrong(name, f"a number from 1 to {MOST_ATTEMPTS}")
+
+
+def _completion_window(name: str, value: str) -> str:
+    if _WINDOW.fullmatch(value):
+        return value
+    raise _wrong(name, "a time such as 24h; OpenAI takes 24h alone")
+
+
+def _api(name: str, value: str) -> str:
+    if value in APIS:
+        return value
+    raise _wrong(name, " or ".join(APIS))
+
+
+def _wrong(name: str, accepted: str) -> Rejected:
+    return Rejected(
+        "invalid_option", f"The object's metadata has a wrong {name}; nothing was run. It must be {accepted}."
+    )
+
+
+_READERS: dict[str, Callable[[str, str], Any]] = {
+    "invalid-lines": _invalid_lines,
+    "max-attempts": _max_attempts,
+    "completion-window": _completion_window,
+    "api": _api,
+}
+_UNSUPPORTED = ("max-cost-usd", "priority")

@@ -1,0 +1,128 @@
+"""From a dropped object to its job's item: one job per version, whatever is delivered twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
+
+from batchdrop.core import limits, naming
+from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.model import Item, Job, JobState, Options
+from batchdrop.core.options import options
+from batchdrop.ports import ObjectInfo
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from batchdrop.ports import Clock, Ledger, ObjectStore
+
+TRIES = 5  #: races lost against other drops on the same key before the message goes back to the queue
+NO_VERSION = "null"  #: what S3 calls the version of an object in a bucket that is not versioned
+
+
+class Opened(NamedTuple):
+    """A job, and whether this call made it."""
+
+    job: Job
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class Open:
+    """``defaults``: the stack's options, for what the object's metadata does not say."""
+
+    ledger: Ledger
+    objects: ObjectStore
+    clock: Clock
+    defaults: Options
+
+    def __call__(self, bucket: str, key: str, version_id: str | None) -> Opened | None:
+        """The job of this version, ``planning`` or born ``failed`` if it is new. None: no input, or gone already."""
+        if naming.is_ignored(key):
+            return None
+        job_id = naming.job_id(bucket, key, version_id or NO_VERSION)
+        for _ in range(TRIES):
+            if known := self.ledger.job(job_id):
+                return Opened(known, is_new=False)
+            newest = self.ledger.newest_job(bucket, key)
+            job = self._judged(bucket, key, version_id, newest)
+            if job is None:
+                return None
+            if self.ledger.open_job(job, after=newest):
+                return Opened(job, is_new=True)
+        raise RetryLater(f"other drops on the key of {job_id} keep coming first")
+
+    def _judged(self, bucket: str, key: str, version_id: str | None, newest: str | None) -> Job | None:
+        now = self.clock.now()
+        try:
+            info = self.objects.head(bucket, key, None if version_id == NO_VERSION else version_id)
+        except Rejected as error:
+            info = ObjectInfo(bucket, key, version_id, etag="", bytes=0, last_modified=now)
+            return _failed(_job(info, version_id, self.defaults, now), error, now)
+        if info is None:
+            return None
+        job = _job(info, version_id, self.defaults, now)
+        try:
+            _check(info, version_id)
+            self._refuse_duplicate(job, newest)
+            return _job(info, version_id, options(info.metadata, self.defaults), now)
+        except Rejected as error:
+            return _failed(job, error, now)
+
+    def _refuse_duplicate(self, job: Job, newest: str | None) -> None:
+        former = self.ledger.job(newest) if newest else None
+        if former and former.etag == job.etag and former.state in _OPEN:
+            raise Rejected(
+                "duplicate_of",
+                f"The same content was dropped on this key before, and its job {former.job_id} is still under way. "
+                "Nothing was run for this one.",
+            )
+
+
+_OPEN = (JobState.PLANNING, JobState.RUNNING, JobState.ASSEMBLING)
+
+
+def _check(info: ObjectInfo, version_id: str | None) -> None:
+    if version_id in (None, NO_VERSION):
+        raise Rejected(
+            "unversioned_bucket",
+            f"The bucket {info.bucket} keeps no versions, so the file could change while it is run. "
+            "Turn versioning on and drop the file again.",
+        )
+    if not naming.is_input(info.key):
+        raise Rejected(
+            "unsupported_type", "The name must end in .jsonl, .ndjson, .jsonl.gz or .ndjson.gz. Rename the file."
+        )
+    if len(info.key.encode()) > limits.KEY_BYTES:
+        raise Rejected(
+            "key_too_long",
+            f"The key is longer than {limits.KEY_BYTES:,} bytes, too long for the outputs. Shorten it.",
+        )
+
+
+def _job(info: ObjectInfo, version_id: str | None, chosen: Options, now: datetime) -> Job:
+    job_id = naming.job_id(info.bucket, info.key, version_id or NO_VERSION)
+    has_room = len(info.key.encode()) <= limits.KEY_BYTES
+    return Job(
+        job_id=job_id,
+        item="job",
+        state=JobState.PLANNING,
+        bucket=info.bucket,
+        input_key=info.key,
+        version_id=version_id or NO_VERSION,
+        etag=info.etag,
+        bytes=info.bytes,
+        last_modified=info.last_modified,
+        stem=naming.stem(info.key) if has_room else job_id,
+        options=chosen,
+        created_at=now,
+        month=now.strftime("%Y-%m"),
+        due=Item.OPEN,
+        next_check_at=now,
+    )
+
+
+def _failed(job: Job, error: Rejected, now: datetime) -> Job:
+    return replace(job, state=JobState.FAILED, code=error.code, reason=error.reason, ended_at=now)

@@ -1,0 +1,191 @@
+"""Judge a dropped file and cut it into chunks and batches. Nothing may be bought before its last line is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from batchdrop.core import limits
+from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.model import InvalidLines, Job, JobState, Usage
+from batchdrop.core.planning import Cutter
+from batchdrop.core.request import Pair
+from batchdrop.usecases import pace, tabling
+from batchdrop.usecases.reading import looks_like, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from batchdrop.core.planning import Cut
+    from batchdrop.ports import Clock, Deadline, Ledger, Messages, ObjectStore
+    from batchdrop.usecases.opening import Open
+    from batchdrop.usecases.reading import Input
+    from batchdrop.usecases.staging import Stage
+
+RESERVE_SECONDS = 120.0  #: a chunk takes less: some 10 s to judge it, at most 60 s to copy it
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Safe to run any number of times, at once or after a crash: one version of an object gives one job.
+
+    ``publish`` writes a job's status object. A call returns the job as it leaves it; None if there is nothing to do, or
+    another invocation has it.
+    """
+
+    ledger: Ledger
+    objects: ObjectStore
+    messages: Messages
+    clock: Clock
+    open: Open
+    stage: Stage
+    publish: Callable[[Job], None]
+    reserve_seconds: float = RESERVE_SECONDS
+
+    def __call__(self, bucket: str, key: str, version_id: str | None, deadline: Deadline) -> Job | None:
+        """An object was dropped."""
+        opened = self.open(bucket, key, version_id)
+        if opened is None:
+            return None
+        if opened.is_new and opened.job.state is JobState.FAILED:
+            return self.announced(opened.job)
+        return self._claimed(opened.job, deadline)
+
+    def resume(self, job_id: str, deadline: Deadline) -> Job | None:
+        """Go on with a plan that was begun."""
+        job = self.ledger.job(job_id)
+        return None if job is None else self._claimed(job, deadline)
+
+    def _claimed(self, job: Job, deadline: Deadline) -> Job | None:
+        if job.state is not JobState.PLANNING:
+            return None
+        now = self.clock.now()
+        mine = self.ledger.claim_job(job, lease=pace.lease(now, deadline), now=now)
+        return None if mine is None else _Planning(self, mine, deadline).run()
+
+    def announced(self, job: Job) -> Job:
+        """The failed job, once the world knows of it."""
+        self.publish(job)
+        self.messages.job_ended(job)
+        return job
+
+
+class _Pass(Enum):
+    """How one invocation's reading of the file ended."""
+
+    WHOLE = "whole"  #: the last line is judged
+    OUT_OF_TIME = "out of time"
+    LOST = "lost"  #: another invocation has the job
+
+
+class _Planning:
+    """One invocation's share of planning a job. ``job`` is as the table has it."""
+
+    def __init__(self, plan: Plan, job: Job, deadline: Deadline) -> None:
+        self.plan = plan
+        self.job = job
+        self.deadline = deadline
+        known = plan.ledger.batches(job.job_id) if job.chunks else ()
+        self.pairs = {Pair(batch.model, batch.endpoint) for batch in known}
+
+    def run(self) -> Job | None:
+        try:
+            match self._read():
+                case _Pass.WHOLE:
+                    return self._start()
+                case _Pass.OUT_OF_TIME:
+                    return self._rest()
+                case _Pass.LOST:
+                    return None
+        except Rejected as error:
+            return self._fail(error)
+        except RetryLater:
+            self._rest()
+            raise
+
+    def _read(self) -> _Pass:
+        with reading(self.plan.objects, self.job, self.deadline, self.plan.stage.folder) as source:
+            for cut in _cuts(source, Cutter(self.plan.stage.limit, lines=self.job.cursor.lines)):
+                self._accept(cut)
+                job = self._record(source, cut)
+                if job is None:
+                    return _Pass.LOST
+                self.job = job
+                if self.deadline.remaining() < self.plan.reserve_seconds:
+                    return _Pass.OUT_OF_TIME
+        return _Pass.WHOLE
+
+    def _accept(self, cut: Cut) -> None:
+        """``Rejected`` where the chunk decides that the whole file is not run."""
+        if cut.invalid and self.job.options.invalid_lines is InvalidLines.REJECT:
+            raise _invalid_lines(cut)
+        self.pairs |= cut.loads.keys()
+        if len(self.pairs) > limits.PAIRS_PER_JOB:
+            raise Rejected(
+                "too_many_pairs",
+                f"The file has more than {limits.PAIRS_PER_JOB} pairs of model and endpoint by line {cut.lines}; "
+                "each needs batches of its own. Split it by model.",
+            )
+
+    def _record(self, source: Input, cut: Cut) -> Job | None:
+        """The job with this chunk; None if another invocation was first."""
+        number = self.job.cursor.chunks + 1
+        now = self.plan.clock.now()
+        if cut.plain and not source.is_packed:
+            batches = tabling.untouched(self.job, number, cut, now)
+        else:
+            with source.again(cut) as pieces:
+                staged = self.plan.stage(self.job.job_id, number, cut, pieces)
+            batches = tabling.staged(self.job, number, staged, now)
+        is_staged = source.is_packed or not cut.plain
+        chunk = tabling.chunk(self.job, number, cut, len(batches), is_staged=is_staged, now=now)
+        return self.plan.ledger.add_chunk(
+            tabling.counted(self.job, cut), chunk, batches, tabling.cursor(self.job, number, cut)
+        )
+
+    def _start(self) -> Job | None:
+        counts = self.job.counts
+        if counts.requests == counts.invalid:
+            raise self._nothing_valid()
+        usage = {pair.model: Usage() for pair in sorted(self.pairs)}
+        running = replace(self.job, usage=usage, planned_at=self.plan.clock.now())
+        if not self.plan.ledger.start_job(running):
+            return None
+        self.plan.messages.tick()
+        return replace(running, state=JobState.RUNNING)
+
+    def _nothing_valid(self) -> Rejected:
+        if not self.job.counts.requests:
+            return Rejected("empty_file", "The file holds no line. Drop it again once it has its requests.")
+        text = f"None of the file's {self.job.counts.requests:,} lines is a valid request; nothing was run."
+        if kind := looks_like(self.plan.objects, self.job):
+            return Rejected("no_valid_requests", f"{text} It looks like {kind}.")
+        return Rejected("no_valid_requests", f'{text} A line is {{"custom_id", "method", "url", "body"}}.')
+
+    def _rest(self) -> Job:
+        self.plan.ledger.rest_plan(self.job, self.plan.clock.now())
+        return self.job
+
+    def _fail(self, error: Rejected) -> Job | None:
+        now = self.plan.clock.now()
+        if not self.plan.ledger.fail_job(self.job, code=error.code, reason=error.reason, now=now):
+            return None
+        failed = replace(self.job, state=JobState.FAILED, code=error.code, reason=error.reason, ended_at=now)
+        return self.plan.announced(failed)
+
+
+def _cuts(source: Input, cutter: Cutter) -> Iterator[Cut]:
+    for piece in source.pieces():
+        yield from cutter.feed(piece)
+        source.forget(cutter.needs_from)
+    yield from cutter.finish()
+
+
+def _invalid_lines(cut: Cut) -> Rejected:
+    named = ", ".join(f"line {line} ({code})" for line, code in cut.refused)
+    if more := cut.invalid - len(cut.refused):
+        named += f" and {more:,} more up to line {cut.lines}"
+    return Rejected("invalid_lines", f"This job runs all lines or none, and some cannot be run: {named}. Mend them.")
