@@ -56,6 +56,15 @@ def test_the_api_is_reached_over_tls_unless_it_is_on_loopback(template: Template
     assert bool(re.fullmatch(pattern, url)) is taken
 
 
+@pytest.mark.parametrize(
+    ("schedule", "taken"),
+    [("rate(1 minute)", True), ("rate(15 minutes)", True), ("cron(0/5 * * * ? *)", True), ("rate(1 minutes)", False)],
+)
+def test_a_schedule_is_one_that_aws_takes(template: Template, schedule: str, taken: bool) -> None:
+    pattern = template.document["Parameters"]["PollSchedule"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, schedule)) is taken
+
+
 @pytest.mark.parametrize("name", ["OpenAIApiKeySecretArn", "AlarmTopicArn"])
 def test_an_arn_is_an_arn_or_nothing(template_with_all: Template, name: str) -> None:
     pattern = template_with_all.document["Parameters"][name]["AllowedPattern"]
