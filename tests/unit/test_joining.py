@@ -78,9 +78,8 @@ def test_the_first_record_of_an_id_counts() -> None:
     index, _ = indexed(success("a"), answers.record("a", "x", "y"), success("b"))
 
     size = len(success("a"))
-    assert index.find("a") == (0, size)
-    assert not index.failed("a")
-    assert index.find("b") == (size + 1 + len(answers.record("a", "x", "y")) + 1, size)
+    assert index.find("a") == (0, size, True)
+    assert index.find("b") == (size + 1 + len(answers.record("a", "x", "y")) + 1, size, True)
     assert index.find("c") is None
 
 
@@ -99,7 +98,9 @@ def test_the_index_judges_a_record_as_the_fetch_did(line: bytes, failed: bool) -
     index, _ = indexed(line)
     answer = answers.read(line)
 
-    assert index.failed("a") is failed
+    place = index.find("a")
+    assert place is not None
+    assert place.success is not failed
     assert answer is not None
     assert answer.is_success is not failed
 
@@ -110,7 +111,7 @@ def test_results_stand_in_the_order_of_the_input_whatever_the_order_of_the_answe
 
     joined = list(joiner(*map(success, order)).clean(lines, 1))
 
-    assert joined == [(success(f"r{number}"), None) for number in range(12)]
+    assert joined == [(success(f"r{number}") + b"\n", None) for number in range(12)]
 
 
 def test_a_request_without_a_record_is_counted_and_reported() -> None:
@@ -119,7 +120,7 @@ def test_a_request_without_a_record_is_counted_and_reported() -> None:
 
     assert joined.unanswered == 1
     assert json.loads(result)["error"]["code"] == "not_answered"
-    assert error == b'{"line":8,"code":"not_answered","reason":"given up","request":{"custom_id":"b", "x":1.0}}'
+    assert error == b'{"line":8,"code":"not_answered","reason":"given up","request":{"custom_id":"b", "x":1.0}}\n'
 
 
 def test_text_that_was_no_json_is_reported_raw() -> None:
@@ -141,6 +142,6 @@ def test_a_mapped_request_gets_its_own_id_back_in_result_and_error() -> None:
         [manifest.encode(row)], lambda first, length: staged[first : first + length]
     )
 
-    assert result == record.replace(b'"bd.000001"', b"[1, 2]")
+    assert result == record.replace(b'"bd.000001"', b"[1, 2]") + b"\n"
     assert error is not None
     assert json.loads(error)["request"] == {"custom_id": [1, 2], "body": {}}

@@ -15,6 +15,7 @@ from tests import samples
 from tests.fakes.answers import answer
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting import World, ids, rows
+from tests.usecases.mortal import Died, Fate, lives
 
 MIB = 2**20
 
@@ -309,3 +310,33 @@ def test_a_job_whose_requests_were_all_given_up_still_delivers(world: World) -> 
 
     assert world.job(job).state is JobState.COMPLETED
     assert rows(world.output("reviews.results.jsonl"))[0]["error"]["code"] == "not_answered"
+
+
+def test_an_upload_for_a_name_that_is_lost_meanwhile_is_dropped(world: World) -> None:
+    job, whole = large(world, *[6 * MIB] * 3)
+    assert assemble(world, job, seconds=100) is None
+    assert len(world.objects.uploads) == 1
+    world.objects.put("output", "large.results.jsonl", b"theirs")
+    world.clock.advance(minutes=20)
+
+    assert assemble(world, job) is not None
+
+    assert world.objects.uploads == {}
+    assert world.output(f"large.{job.job_id}.results.jsonl") == whole
+
+
+def test_death_at_any_call_of_a_large_assembly_publishes_the_same_once(tmp_path: Path) -> None:
+    alive = Fate(10**9, after=False)
+    job, whole = large(world := World(tmp_path), *[6 * MIB] * 3)
+    assert assemble(world, job, wrap=alive.wrap) is not None
+    for at, after in lives(alive.calls):
+        large(world := World(tmp_path), *[6 * MIB] * 3)
+        with pytest.raises(Died):
+            assemble(world, job, wrap=Fate(at, after=after).wrap)
+        world.clock.advance(minutes=20)
+        world.collect(job)
+
+        assert world.output("large.results.jsonl") == whole, at
+        assert len(world.objects.versions("output", "large.results.jsonl")) == 1, at
+        assert len(world.objects.uploads) <= 1, "one that died before it was noted"
+        assert world.job(job).cleaned_at is not None, at

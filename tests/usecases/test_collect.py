@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,6 +10,7 @@ from batchdrop.core.model import BatchState, Job, JobState, Key
 from tests.fakes.answers import answer
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting import World, ids, rows, usage_of
+from tests.usecases.mortal import Died, Fate, die, lives
 
 
 @pytest.fixture
@@ -80,43 +79,6 @@ def test_an_ended_job_that_nobody_was_told_about_is_announced_again(
 # ── death at every call ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Died(BaseException):
-    """The invocation is gone: no ``except Exception`` may see it."""
-
-
-def die(_: object) -> None:
-    raise Died
-
-
-class Fate:
-    """Kills one invocation at its n-th call of any port, before or after the call does its work."""
-
-    def __init__(self, at: int, *, after: bool) -> None:
-        self._at, self._after = at, after
-        self.calls = 0
-
-    def wrap(self, port: Any) -> Any:
-        return Mortal(port, self)
-
-    def call(self, function: Any, args: Any, how: Any) -> Any:
-        self.calls += 1
-        if self.calls > self._at or (self.calls == self._at and not self._after):
-            raise Died
-        result = function(*args, **how)
-        if self.calls == self._at:
-            raise Died
-        return result
-
-
-class Mortal:
-    def __init__(self, port: Any, fate: Fate) -> None:
-        self._port, self._fate = port, fate
-
-    def __getattr__(self, name: str) -> Any:
-        function = getattr(self._port, name)
-        return lambda *args, **how: self._fate.call(function, args, how)
-
-
 def scenario(world: World) -> Job:
     """Two batches: one expired half done, with a failure; one that a line of it failed."""
     names = [f"r{number}" for number in range(8)]
@@ -150,10 +112,6 @@ def test_death_at_any_call_changes_nothing_in_the_end(tmp_path: Path) -> None:
         world = World(tmp_path)
         job = play(world, Fate(at, after=after))
         check(world, job, f"died {'after' if after else 'before'} call {at}")
-
-
-def lives(calls: int) -> Iterator[tuple[int, bool]]:
-    return ((at, after) for at in range(1, calls + 1) for after in (False, True))
 
 
 def check(world: World, job: Job, story: str) -> None:

@@ -101,7 +101,7 @@ def staged_world(world: World) -> tuple[Job, Batch]:
     sent = [request("plain"), request("bd.000003"), request("bd.000006")]
     ends = [sum(len(line) + 1 for line in sent[:count]) for count in range(4)]
     # Staged in groups: not in the order of the input.
-    manifest = [
+    manifest: list[Row] = [
         Sent(
             2, "bd.000003", ends[1], len(sent[1]), mapped=True, original=msgspec.Raw('"\u00fcber\\u0041long"'.encode())
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -12,7 +12,7 @@ from batchdrop.core import answers, manifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-#: A result line and, for a failure, the error line; both without their newline.
+#: A result line and, for a failure, the error line; each with its newline.
 Joined = tuple[bytes, bytes | None]
 
 NOT_ANSWERED = "not_answered"
@@ -21,20 +21,20 @@ _encode = msgspec.json.Encoder().encode
 _MEMBER = re.compile(rb'[\s{,]*"(?:[^"\\]|\\.)*"\s*:\s*', re.DOTALL)
 
 
-class _Request(msgspec.Struct):
+class _Request(msgspec.Struct, gc=False):
     custom_id: str
 
 
-class _Status(msgspec.Struct):
+class _Status(msgspec.Struct, gc=False):
     status_code: int = 0
 
 
-class _Glance(msgspec.Struct):
+class _Glance(msgspec.Struct, gc=False):
     """As much of a record as tells whose it is and whether it is a success; the body is skipped."""
 
     custom_id: str
     response: _Status | None = None
-    error: msgspec.Raw = msgspec.Raw(b"null")
+    error: Any = None
 
 
 _request = msgspec.json.Decoder(_Request).decode
@@ -42,36 +42,37 @@ _glance = msgspec.json.Decoder(_Glance).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-class Index:
-    """Where the record of each custom id stands in a file of records that follow each other.
+class Place(NamedTuple):
+    """Where a record stands, without its newline, and whether it is a success."""
 
-    About 200 bytes a record: one chunk's worth is held at a time.
+    first_byte: int
+    length: int
+    success: bool
+
+
+class Index:
+    """Where the record of each custom id stands in a file of records that follow each other, a newline after each.
+
+    About 250 bytes a record: one chunk's worth is held at a time.
     """
 
-    __slots__ = ("_end", "_failures", "_places")
+    __slots__ = ("_end", "_places", "find")
 
     def __init__(self) -> None:
-        self._places: dict[str, tuple[int, int]] = {}
-        self._failures: set[str] = set()
+        self._places: dict[str, Place] = {}
         self._end = 0
+        self.find = self._places.get  #: by custom id; None if it has no record
 
     def add(self, lines: Iterable[bytes]) -> None:
-        """Take records, each followed by a newline, that stand where those before ended. The first of an id counts."""
+        """Take records that stand where those before ended. The first of an id counts."""
         places, at = self._places, self._end
         for line in lines:
             size = len(line)
             custom_id, success = _judged(line)
-            if places.setdefault(custom_id, (at, size))[0] == at and not success:
-                self._failures.add(custom_id)
+            if custom_id not in places:
+                places[custom_id] = Place(at, size, success)
             at += size + 1
         self._end = at
-
-    def find(self, custom_id: str) -> tuple[int, int] | None:
-        """First byte and length of its record."""
-        return self._places.get(custom_id)
-
-    def failed(self, custom_id: str) -> bool:
-        return custom_id in self._failures
 
 
 def _judged(line: bytes) -> tuple[str, bool]:
@@ -81,12 +82,12 @@ def _judged(line: bytes) -> tuple[str, bool]:
         answer = answers.read(line)
         return (answer.custom_id, answer.is_success) if answer else ("", False)
     response = seen.response
-    fine = response is not None and 200 <= response.status_code < 300 and bytes(seen.error) == b"null"  # noqa: PLR2004
+    fine = seen.error is None and response is not None and 200 <= response.status_code < 300  # noqa: PLR2004
     return seen.custom_id, fine
 
 
 class Joiner:
-    """Joins one chunk. ``fetch`` gives the bytes of a record by place and length, in the file that ``index`` is of.
+    """Joins one chunk. ``fetch`` gives bytes of the file that ``index`` is of, by place and length.
 
     ``unanswered``: why a request may have no record at all. Counts how many had none.
     """
@@ -99,18 +100,15 @@ class Joiner:
 
     def clean(self, lines: Iterable[bytes], first_line: int) -> Iterator[Joined]:
         """Lines of the user's own object, none of them blank; ``first_line`` is the number of the first, from 1."""
-        find, fetch, failures = self._index.find, self._fetch, self._index.failed
+        find, fetch = self._index.find, self._fetch
         for number, line in enumerate(lines, first_line):
             custom_id = _request(line).custom_id
             place = find(custom_id)
-            if place is None:
-                record = self._none(custom_id)
-                yield record, error_line(number, record, line)
-            elif failures(custom_id):
-                record = fetch(*place)
-                yield record, error_line(number, record, line)
+            if place is not None and place[2]:
+                yield fetch(place[0], place[1] + 1), None
             else:
-                yield fetch(*place), None
+                record = self._record(custom_id, place)
+                yield record + b"\n", error_line(number, record, line)
 
     def staged(self, rows: Iterable[bytes], request: Callable[[int, int], bytes]) -> Iterator[Joined]:
         """Rows of a manifest; ``request`` gives bytes of the staged object."""
@@ -123,13 +121,15 @@ class Joiner:
 
     def _sent(self, row: manifest.Sent, request: Callable[[int, int], bytes]) -> Joined:
         place = self._index.find(row.id)
-        record = self._none(row.id) if place is None else self._fetch(*place)
-        result = _users(row, record)
-        if place is not None and not self._index.failed(row.id):
+        record = self._record(row.id, place)
+        result = _users(row, record) + b"\n"
+        if place is not None and place.success:
             return result, None
         return result, error_line(row.line, record, _users(row, request(row.first_byte, row.length)))
 
-    def _none(self, custom_id: str) -> bytes:
+    def _record(self, custom_id: str, place: Place | None) -> bytes:
+        if place is not None:
+            return self._fetch(place.first_byte, place.length)
         self.unanswered += 1
         return answers.record(custom_id, NOT_ANSWERED, self._reason)
 
@@ -138,17 +138,17 @@ def error_line(number: int, record: bytes, request: bytes) -> bytes:
     """The line of ``errors.jsonl`` for a record that is a failure; ``request`` goes in as it stands."""
     answer = answers.read(record)
     code, reason = answer.fault if answer else ("unreadable", "The record of this request cannot be read.")
-    return b"".join((_about(number, code, reason), b',"request":', request.strip(), b"}"))
+    return b"".join((_about(number, code, reason), b',"request":', request.strip(), b"}\n"))
 
 
 def refused(row: manifest.Refused) -> Joined:
     """A line that never went out: its result and its error."""
     error = _encode({"code": row.code, "message": row.reason})
-    result = b"".join((b'{"id":null,"custom_id":', bytes(row.custom_id), b',"response":null,"error":', error, b"}"))
+    result = b"".join((b'{"id":null,"custom_id":', bytes(row.custom_id), b',"response":null,"error":', error, b"}\n"))
     about = _about(row.line, row.code, row.reason)
     if row.raw is not None:
-        return result, b"".join((about, b',"raw":', _encode(row.raw), b"}"))
-    return result, b"".join((about, b',"request":', bytes(row.request), b"}"))
+        return result, b"".join((about, b',"raw":', _encode(row.raw), b"}\n"))
+    return result, b"".join((about, b',"request":', bytes(row.request), b"}\n"))
 
 
 def _about(number: int, code: str, reason: str) -> bytes:

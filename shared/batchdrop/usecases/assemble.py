@@ -75,7 +75,7 @@ class Assemble:
             outputs = self._under(run, run.job.stem, chunks, us)
             if outputs is not None:
                 return outputs
-        self._withdraw(run.job, us)
+        self._withdraw(run, us)
         outputs = self._under(run, f"{run.job.stem}.{run.job.job_id}", chunks, us)
         if outputs is None:
             raise Unfinished
@@ -121,10 +121,11 @@ class Assemble:
     def _is_taken(self, job: Job, us: Claimant) -> bool:
         return any(self._look(naming.output_key(job.stem, kind), us)[1] is Holder.OTHER for kind in KINDS)
 
-    def _withdraw(self, job: Job, us: Claimant) -> None:
+    def _withdraw(self, run: Concatenate, us: Claimant) -> None:
         """Leave nothing of ours under a name that we do not get."""
         for kind in KINDS:
-            key = naming.output_key(job.stem, kind)
+            key = naming.output_key(run.job.stem, kind)
+            run.abandon(key)
             if self._look(key, us)[1] is Holder.US:
                 self.objects.delete(self.output_bucket, key)
 

@@ -79,7 +79,10 @@ class Concatenate:
         )
 
     def _begun(self, key: str, metadata: Mapping[str, str]) -> tuple[str, list[UploadPart]]:
-        """The upload under way with its parts, or a new one."""
+        """The upload under way with its parts, or a new one.
+
+        A death between the start and the note leaves an upload that nobody knows: the bucket's lifecycle drops it.
+        """
         if self.job.upload.get("key") == key:
             there = self.objects.list_parts(self.bucket, key, self.job.upload["upload_id"])
             if there is not None:
