@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import socket
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -104,3 +106,34 @@ def download(api: BatchApi, file_id: str | None) -> bytes:
     assert file_id is not None
     with api.download(file_id) as blocks:
         return b"".join(blocks)
+
+
+@contextmanager
+def one_answer(pieces: Iterator[bytes]) -> Iterator[tuple[str, list[bytes]]]:
+    """A server that answers every connection with ``pieces``; its base URL, and what it was sent."""
+    sent: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def run() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                sent.append(connection.recv(65536))
+                try:
+                    for piece in pieces:
+                        connection.sendall(piece)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1", sent
+        thread.join(5)
+
+
+@contextmanager
+def api_at(url: str) -> Iterator[OpenAIBatches]:
+    api = OpenAIBatches(url, FixedKey())
+    try:
+        yield api
+    finally:
+        api._client.shared.close()
