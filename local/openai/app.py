@@ -11,6 +11,7 @@ from local.openai.errors import ApiError, json_response
 from local.openai.journal import Entry
 from local.openai.plans import RequestFault
 from local.openai.service import Service
+from local.openai.validation import unknown_file
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -123,8 +124,9 @@ async def create_batch(request: web.Request) -> web.Response:
     entry.ids["input_file"] = asked.input_file_id
     entry.metadata = asked.metadata
     _check_rate(service)
-    if service.settings.unknown_file_at_create:
-        service.files.get(asked.input_file_id)
+    if service.settings.unknown_file_at_create and not service.files.has(asked.input_file_id):
+        error = unknown_file(asked.input_file_id)
+        raise ApiError(400, error.message, param=error.param, code=error.code)
     batch = service.engine.create(asked)
     entry.ids["batch"] = batch.id
     return json_response(_view(service, batch))

@@ -73,19 +73,22 @@ class FileStore:
         self._files[file_id] = stored
         return stored
 
+    def has(self, file_id: str) -> bool:
+        """Whether ``get`` would find the file."""
+        stored = self._files.get(file_id)
+        return stored is not None and stored.expires > self._clock.now()
+
     def get(self, file_id: str) -> StoredFile:
         """The file, if it is neither deleted nor expired. Raises ``ApiError`` 404."""
-        stored = self._files.get(file_id)
-        if stored is not None and stored.expires <= self._clock.now():
-            self._drop(stored)
-            stored = None
-        if stored is None:
+        if not self.has(file_id):
+            self._drop(file_id)
             raise ApiError(404, f"No such File object: {file_id}", param="id")
-        return stored
+        return self._files[file_id]
 
     def delete(self, file_id: str) -> None:
         """Remove the file. Raises ``ApiError`` 404 the second time."""
-        self._drop(self.get(file_id))
+        self.get(file_id)
+        self._drop(file_id)
 
     def all(self, *, purpose: str | None = None, newest_first: bool = True) -> list[StoredFile]:
         """Every living file by age, of one purpose or of all."""
@@ -99,6 +102,7 @@ class FileStore:
         for path in self._directory.iterdir():
             path.unlink()
 
-    def _drop(self, stored: StoredFile) -> None:
-        del self._files[stored.id]
-        stored.path.unlink(missing_ok=True)
+    def _drop(self, file_id: str) -> None:
+        stored = self._files.pop(file_id, None)
+        if stored is not None:
+            stored.path.unlink(missing_ok=True)

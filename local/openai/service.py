@@ -70,8 +70,10 @@ class Service:
             agenda.changed.clear()
             await agenda.settle()
             pause = _LONGEST_SLEEP if self.clock.virtual else agenda.next_due - self.clock.now()
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the event.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(agenda.changed.wait(), min(_LONGEST_SLEEP, max(0.0, pause)))
+                async with asyncio.timeout(min(_LONGEST_SLEEP, max(0.0, pause))):
+                    await agenda.changed.wait()
 
     async def close(self) -> None:
         """Let the worker finish what it has begun."""
