@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from batchdrop import bootstrap, telemetry
 from batchdrop.core import events
-from batchdrop.settings import Settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -19,7 +18,7 @@ metrics = telemetry.metrics()
 
 @functools.cache
 def app() -> bootstrap.App:
-    return bootstrap.App(Settings.from_env(os.environ))
+    return bootstrap.app(os.environ)
 
 
 @metrics.log_metrics

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchdrop import bootstrap, telemetry
-from batchdrop.settings import Settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,7 +19,7 @@ metrics = telemetry.metrics()
 
 @functools.cache
 def app() -> bootstrap.App:
-    return bootstrap.App(Settings.from_env(os.environ))
+    return bootstrap.app(os.environ)
 
 
 @metrics.log_metrics

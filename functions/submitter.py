@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from batchdrop import bootstrap, telemetry
 from batchdrop.core import events
-from batchdrop.settings import Settings
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -22,7 +21,7 @@ metrics = telemetry.metrics()
 
 @functools.cache
 def app() -> bootstrap.App:
-    return bootstrap.App(Settings.from_env(os.environ))
+    return bootstrap.app(os.environ)
 
 
 @metrics.log_metrics
@@ -33,12 +32,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         for message in events.parse(record["body"]):
             match message:
                 case events.Dropped():
-                    outcome = app().dropped(message, deadline)
+                    job = app().plan(message.bucket, message.key, message.version_id, deadline)
+                    logger.info("plan", extra=telemetry.about(message, job))
                 case events.Task(name="plan"):
-                    outcome = app().plan_on(message.key.job_id, deadline)
+                    job = app().plan.resume(message.key.job_id, deadline)
+                    logger.info("plan", extra=telemetry.about(message, job))
                 case events.Task(name="submit"):
                     outcome = app().submit(message.key, deadline)
                     telemetry.count(metrics, {telemetry.Metric.BATCHES_CREATED: int(outcome == "created")})
+                    logger.info(outcome, extra=telemetry.about(message))
                 case _:
                     raise ValueError(f"the submitter knows no task {message.name!r}")
-            logger.info(outcome, extra=telemetry.about(message))

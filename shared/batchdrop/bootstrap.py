@@ -7,7 +7,7 @@ import uuid
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import boto3
 
@@ -19,41 +19,63 @@ from batchdrop.adapters.messages import AwsMessages
 from batchdrop.adapters.openai_batches import OpenAIBatches
 from batchdrop.adapters.s3 import S3Objects
 from batchdrop.adapters.secrets import ApiKey
+from batchdrop.core.planning import Limits
+from batchdrop.settings import Settings
 from batchdrop.usecases.admit import Admit
+from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.assemble import Assemble
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.collect import Collect
 from batchdrop.usecases.fetch import Fetch
 from batchdrop.usecases.join import Join
 from batchdrop.usecases.observe import Observe
+from batchdrop.usecases.opening import Open
 from batchdrop.usecases.plan import Plan
 from batchdrop.usecases.poll import Poll
 from batchdrop.usecases.recover import Recover
 from batchdrop.usecases.redrive import Redrive
+from batchdrop.usecases.staging import Stage
 from batchdrop.usecases.status import Status
 from batchdrop.usecases.submit import Submit
 
 if TYPE_CHECKING:
-    from aws_lambda_powertools.utilities.typing import LambdaContext
+    from collections.abc import Mapping
 
-    from batchdrop.ports import Deadline
-    from batchdrop.settings import Settings
+    from batchdrop.adapters.clock import Context
+    from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, Messages, ObjectStore
 
 
-def deadline(context: LambdaContext) -> Deadline:
+def app(env: Mapping[str, str]) -> App:
+    """The deployed service. Nothing is connected before it is needed; ``Misconfigured`` if the environment is wrong."""
+    settings = Settings.from_env(env)
+    return App(settings, Aws(settings))
+
+
+def deadline(context: Context) -> Deadline:
     """What is left of the invocation."""
     return LambdaDeadline(context)
 
 
+class Ports(Protocol):
+    """Everything outside."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def objects(self) -> ObjectStore: ...
+    @property
+    def api(self) -> BatchApi: ...
+    @property
+    def messages(self) -> Messages: ...
+    @property
+    def clock(self) -> Clock: ...
+
+
 @dataclass(frozen=True)
-class App:
-    """Every use case on the real adapters; each is made when it is first asked for."""
+class Aws:
+    """The ports on AWS and OpenAI, each made when it is first asked for: clients cost time at a cold start."""
 
     settings: Settings
-
-    @cached_property
-    def clock(self) -> SystemClock:
-        return SystemClock()
 
     @cached_property
     def ledger(self) -> TableLedger:
@@ -62,6 +84,11 @@ class App:
     @cached_property
     def objects(self) -> S3Objects:
         return S3Objects(boto3.client("s3", config=CONFIG))
+
+    @cached_property
+    def api(self) -> OpenAIBatches:
+        key = ApiKey(boto3.client("secretsmanager", config=CONFIG), self.settings.openai_secret_arn)
+        return OpenAIBatches(self.settings.openai_base_url, key)
 
     @cached_property
     def messages(self) -> AwsMessages:
@@ -77,30 +104,66 @@ class App:
         )
 
     @cached_property
-    def api(self) -> OpenAIBatches:
-        key = ApiKey(boto3.client("secretsmanager", config=CONFIG), self.settings.openai_secret_arn)
-        return OpenAIBatches(self.settings.openai_base_url, key)
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+
+@dataclass(frozen=True)
+class App:
+    """Every use case, on whatever ports."""
+
+    settings: Settings
+    ports: Ports
 
     @cached_property
-    def spool(self) -> Path:
-        return Path(tempfile.gettempdir())
-
-    @cached_property
-    def status(self) -> Status:
-        return Status(self.ledger, self.objects, self.clock, self.settings.output_bucket)
+    def plan(self) -> Plan:
+        settings, ports = self.settings, self.ports
+        batch = Limits(settings.max_requests_per_batch, settings.max_bytes_per_batch)
+        return Plan(
+            ports.ledger,
+            ports.objects,
+            ports.messages,
+            ports.clock,
+            open=Open(ports.ledger, ports.objects, ports.clock, settings.options, settings.input_bucket),
+            stage=Stage(ports.objects, settings.work_bucket, batch),
+            announce=self.announce,
+        )
 
     @cached_property
     def submit(self) -> Submit:
-        return Submit(self.ledger, self.objects, self.api, self.clock, self.settings.create_lease_seconds)
+        ports = self.ports
+        return Submit(ports.ledger, ports.objects, ports.api, ports.clock, self.settings.create_lease_seconds)
 
     @cached_property
     def poll(self) -> Poll:
+        settings, ports = self.settings, self.ports
         return Poll(
-            self.ledger,
-            self.clock,
-            observe=lambda: Observe(self.ledger, self.api, self.messages, self.clock),
-            recover=lambda: Recover(self.ledger, self.api, self.clock, self.settings.settle_seconds),
-            redrive=Redrive(self.ledger, self.messages, self.clock),
-            admit=Admit(self.ledger, self.messages, self.clock, name=uuid.uuid4().hex),
+            ports.ledger,
+            ports.clock,
+            observe=lambda: Observe(ports.ledger, ports.api, ports.messages, ports.clock),
+            recover=lambda: Recover(ports.ledger, ports.api, ports.clock, settings.settle_seconds),
+            redrive=lambda: Redrive(ports.ledger, ports.messages, ports.clock),
+            admit=lambda: Admit(ports.ledger, ports.messages, ports.clock, name=uuid.uuid4().hex),
             status=self.status,
         )
+
+    @cached_property
+    def collect(self) -> Collect:
+        settings, ports = self.settings, self.ports
+        output, work, spool = settings.output_bucket, settings.work_bucket, Path(tempfile.gettempdir())
+        keep = settings.keep_openai_files
+        return Collect(
+            ports.ledger,
+            Fetch(ports.ledger, ports.objects, ports.api, ports.messages, ports.clock, work, spool, keep),
+            Join(ports.ledger, ports.objects, ports.clock, output, work, spool),
+            Assemble(ports.ledger, ports.objects, ports.clock, output, self.announce),
+            Clean(ports.ledger, ports.objects, ports.api, ports.clock, output, work, keep),
+        )
+
+    @cached_property
+    def announce(self) -> Announce:
+        return Announce(self.ports.ledger, self.ports.messages, self.ports.clock, publish=self.status)
+
+    @cached_property
+    def status(self) -> Status:
+        return Status(self.ports.ledger, self.ports.objects, self.ports.clock, self.settings.output_bucket)

@@ -379,6 +379,10 @@ class Ledger(Protocol):
         """J6: ``completed``, or ``cancelled`` where a cancel was asked."""
         ...
 
+    def note_announced(self, job: Job, now: datetime) -> Job | None:
+        """J8.told: the final status is written and the event sent; the job as it is afterwards."""
+        ...
+
     def note_cleaned(self, job: Job, *, now: datetime, expires: datetime) -> bool:
         """J8: nothing is left to do; its chunks and batches expire, the job's item never does."""
         ...

@@ -28,7 +28,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     submit_queue_url: str
     collect_queue_url: str
     poller_function: str
-    stack_name: str
     openai_base_url: str
     openai_secret_arn: str
     max_requests_per_batch: int

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchdrop.core.events import Event
+    from batchdrop.core.model import Job
     from batchdrop.usecases.poll import Tick
 
 
@@ -45,11 +46,12 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-def about(event: Event) -> dict[str, str]:
-    """What a log line says of an event: ids and keys, never content."""
+def about(event: Event, job: Job | None = None) -> dict[str, str]:
+    """What a log line says of an event, and of the job that came of it: ids and states, never content."""
+    became = {"job_id": job.job_id, "state": job.state.value, "code": job.code or ""} if job else {}
     if isinstance(event, Dropped):
-        return {"bucket": event.bucket, "key": event.key, "version_id": str(event.version_id)}
-    return {"task": event.name, "job_id": event.key.job_id, "item": event.key.item}
+        return {"bucket": event.bucket, "key": event.key, "version_id": str(event.version_id)} | became
+    return {"task": event.name, "job_id": event.key.job_id, "item": event.key.item} | became
 
 
 def of_tick(tick: Tick) -> dict[Metric, int]:

@@ -17,7 +17,6 @@ ENV = {
     "SUBMIT_QUEUE_URL": "submit",
     "COLLECT_QUEUE_URL": "collect",
     "POLLER_FUNCTION": "poller",
-    "STACK_NAME": "stack",
     "OPENAI_BASE_URL": "https://api.openai.com/v1",
     "OPENAI_SECRET_ARN": "arn",
     "MAX_REQUESTS_PER_BATCH": "50000",

@@ -28,6 +28,7 @@ from batchdrop.core.model import (
     attributes,
 )
 from batchdrop.ports import RemoteBatch
+from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.assemble import Assemble
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.collect import Collect
@@ -79,7 +80,13 @@ class World:
             ledger,
             Fetch(ledger, objects, api, messages, self.clock, "work", self.spool, keep),
             Join(ledger, objects, self.clock, "output", "work", self.spool),
-            Assemble(ledger, objects, messages, self.clock, "output", self.published.append),
+            Assemble(
+                ledger,
+                objects,
+                self.clock,
+                "output",
+                Announce(ledger, messages, self.clock, self.published.append),
+            ),
             Clean(ledger, objects, api, self.clock, "output", "work", keep),
         )
 

@@ -12,6 +12,7 @@ from batchdrop.adapters.ledger import TableLedger
 from batchdrop.core import manifest, naming
 from batchdrop.core.model import Batch, Chunk, Job, Options, Source
 from batchdrop.core.planning import Limits
+from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.opening import Open
 from batchdrop.usecases.plan import Plan
 from batchdrop.usecases.staging import Stage
@@ -47,9 +48,9 @@ class PlanningStack:
             objects=objects,
             messages=self.messages,
             clock=self.clock,
-            open=Open(ledger, objects, self.clock, self.options),
+            open=Open(ledger, objects, self.clock, self.options, "input"),
             stage=Stage(objects, "work", self.limit),
-            publish=self.published.append,
+            announce=Announce(ledger, self.messages, self.clock, self.published.append),
         )
         return replace(plan, **changes)
 

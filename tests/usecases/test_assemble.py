@@ -83,8 +83,10 @@ def test_the_status_and_the_event_come_after_the_results(world: World) -> None:
 
     ended = assemble(world, job)
 
-    assert world.published == world.messages.ended == [ended]
     assert ended is not None
+    told = [told.job_id for told in (*world.published, *world.messages.ended)]
+    assert told == [ended.job_id, ended.job_id]
+    assert ended.announced_at == world.clock.now()
     assert ended.ended_at == world.clock.now()
 
 

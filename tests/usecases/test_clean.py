@@ -76,7 +76,6 @@ def test_cleaning_goes_on_behind_the_last_batch_that_was_cleaned(world: World) -
 
     assert not clean(job, deadline)
     first = world.api.calls["delete_file"]
-    assert clean.has_begun(job)
     assert clean(job, FakeDeadline())
 
     assert world.api.files == {}

@@ -27,8 +27,8 @@ def tick(world: World, name: str = "poller") -> Tick:
         clock,
         observe=lambda: Observe(ledger, world.api, messages, clock),
         recover=lambda: Recover(ledger, world.api, clock, settle=1_800),
-        redrive=Redrive(ledger, messages, clock),
-        admit=Admit(ledger, messages, clock, name),
+        redrive=lambda: Redrive(ledger, messages, clock),
+        admit=lambda: Admit(ledger, messages, clock, name),
         status=Status(ledger, world.objects, clock, "output"),
     )(FakeDeadline())
 

@@ -91,6 +91,7 @@ ROWS = {
         Row("J5.note", (J.ASSEMBLING,), None, (Guard.CLAIM,), "how far the outputs are"),
         Row("J6", (J.ASSEMBLING,), (J.COMPLETED, J.CANCELLED), (Guard.CLAIM,), "version ids of the outputs"),
         Row("J7", (J.RUNNING,), None, (Guard.NOT_CANCELLED,), "time of the request"),
+        Row("J8.told", (J.COMPLETED, J.CANCELLED, J.FAILED), None, (), "time at which the world was told"),
         Row("J8", (J.COMPLETED, J.CANCELLED, J.FAILED), None, (), "cleaned: no longer due"),
         Row("C0", (), C.OPEN, (Guard.UNBORN,), "part of J2"),
         Row("C1.claim", (C.OPEN,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),

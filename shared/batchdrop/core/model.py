@@ -162,6 +162,7 @@ class Job(Item, frozen=True, kw_only=True):
     upload: dict[str, str] = {}
     status_digest: str | None = None
     status_due_at: datetime | None = None
+    announced_at: datetime | None = None
     cleaned_at: datetime | None = None
 
 

@@ -95,7 +95,7 @@ def embedded(endpoint: limits.Endpoint, body: Body) -> tuple[int, int]:
 
 def _inputs(value: Raw) -> int:
     """How many texts ``input`` holds: it is one text, one list of tokens, or a list of either."""
-    start = bytes(memoryview(value)[:64]).lstrip(b" \t[")[:1]
+    start = bytes(memoryview(value)[1:64]).lstrip()[:1]
     if bytes(memoryview(value)[:1]) != b"[" or start.isdigit():
         return 1
     return max(1, len(_ITEMS.decode(value)))

@@ -50,21 +50,20 @@ def survey(data: bytes | bytearray) -> Survey | None:
         return None
     pair = Pair(*pairs.pop())
     ids = set(map(_ids, rows))
-    if len(ids) != count or not is_model(pair.model) or not _are_ours_to_keep(ids):
+    if len(ids) != count or not is_model(pair.model) or not _can_be_kept(ids):
         return None
-    return Survey(pair, ids, *_sums(limits.ENDPOINTS[pair.endpoint], rows))
+    sums = _sums(limits.ENDPOINTS[pair.endpoint], rows)
+    return Survey(pair, ids, *sums) if sums else None
 
 
-def _are_ours_to_keep(ids: set[str]) -> bool:
+def _can_be_kept(ids: set[str]) -> bool:
     if "" in ids or max(map(len, ids)) > limits.CUSTOM_ID_CHARACTERS:
         return False
     return "\n" + MAPPED_PREFIX not in "\n" + "\n".join(ids)
 
 
-def _sums(endpoint: limits.Endpoint, rows: Sequence[Usual]) -> tuple[int, int]:
+def _sums(endpoint: limits.Endpoint, rows: Sequence[Usual]) -> tuple[int, int] | None:
     if not endpoint.embeds:
         return 0, endpoint.answer_bytes * len(rows)
-    sizes = [embedded(endpoint, row.body) for row in rows]
-    if max(inputs for inputs, _ in sizes) > limits.EMBEDDING_INPUTS_PER_BATCH:
-        return 0, 0
-    return sum(inputs for inputs, _ in sizes), sum(size for _, size in sizes)
+    inputs, sizes = zip(*(embedded(endpoint, row.body) for row in rows), strict=True)
+    return None if max(inputs) > limits.EMBEDDING_INPUTS_PER_BATCH else (sum(inputs), sum(sizes))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchdrop.core import admission
-from batchdrop.core.model import BatchState
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ class Admit:
     def __call__(self, batches: Sequence[Batch], deadline: Deadline) -> int:
         """Number of batches admitted. ``batches``: every open batch of running jobs."""
         now = self.clock.now()
-        if not any(batch.state is BatchState.QUEUED for batch in batches):
-            return 0
         lease = now + dt.timedelta(seconds=int(deadline.remaining()) + 5)
         if not self.ledger.lead(self.name, lease=lease, now=now):
             return 0

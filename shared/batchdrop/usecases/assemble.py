@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -15,11 +15,11 @@ from batchdrop.ports import (
     IfAbsent,
     IfMatch,
     Ledger,
-    Messages,
     ObjectInfo,
     ObjectStore,
     Written,
 )
+from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.concatenate import Concatenate, Unfinished
 
 MARGIN = 60.0  #: a lease outlives the invocation by these seconds
@@ -29,17 +29,13 @@ KINDS = ("errors", "results")  #: in this order: the results are what says that 
 
 @dataclass(frozen=True)
 class Assemble:
-    """Safe to run any number of times, at once or after a crash: one of them publishes, the others find it done.
-
-    ``publish`` writes the status object.
-    """
+    """Safe to run any number of times, at once or after a crash: one of them publishes, the others find it done."""
 
     ledger: Ledger
     objects: ObjectStore
-    messages: Messages
     clock: Clock
     output_bucket: str
-    publish: Callable[[Job], None]
+    announce: Announce
 
     def __call__(self, job: Job, deadline: Deadline) -> Job | None:
         """The job at its end; None if it is not there yet: another call, now or later, goes on."""
@@ -55,14 +51,7 @@ class Assemble:
         except Unfinished:
             return None
         ended = self.ledger.finish_job(run.job, outputs, self.clock.now())
-        if ended is not None:
-            self.announce(ended)
-        return ended
-
-    def announce(self, job: Job) -> None:
-        """The final status, then the event; both may be repeated."""
-        self.publish(job)
-        self.messages.job_ended(job)
+        return ended and self.announce(ended)
 
     def _deliver(self, run: Concatenate) -> dict[str, dict[str, str]]:
         """Every output in its place; which version of which object that is."""

@@ -41,10 +41,6 @@ class Clean:
         now = self.clock.now()
         return self.ledger.note_cleaned(job, now=now, expires=now + KEPT)
 
-    def has_begun(self, job: Job) -> bool:
-        """Whether an earlier call noted how far it came."""
-        return self.objects.head(self.work_bucket, _note_key(job)) is not None
-
     def _delete_files(self, job: Job, deadline: Deadline) -> bool:
         note = self.objects.head(self.work_bucket, _note_key(job))
         after = note.metadata.get("after", "") if note else ""

@@ -55,9 +55,7 @@ class Collect:
                 self.clean(ended, deadline)
         elif job.cleaned_at is None:
             # The call that ended it may have died before it could say so.
-            if not self.clean.has_begun(job):
-                self.assemble.announce(job)
-            self.clean(job, deadline)
+            self.clean(job if job.announced_at else self.assemble.announce(job), deadline)
 
 
 def _has_time(deadline: Deadline) -> bool:

@@ -31,17 +31,19 @@ class Opened(NamedTuple):
 
 @dataclass(frozen=True)
 class Open:
-    """``defaults``: the stack's options, for what the object's metadata does not say."""
+    """``defaults``: the stack's options, where the object's metadata says nothing. ``bucket``: the only one we serve."""
 
     ledger: Ledger
     objects: ObjectStore
     clock: Clock
     defaults: Options
+    bucket: str
 
     def __call__(self, bucket: str, key: str, version_id: str | None) -> Opened | None:
         """The job of this version, ``planning`` or born ``failed`` if it is new. None: no input, or gone already."""
-        if naming.is_ignored(key):
+        if bucket != self.bucket or naming.is_ignored(key):
             return None
+        version_id = version_id or self._current(bucket, key)
         job_id = naming.job_id(bucket, key, version_id or NO_VERSION)
         for _ in range(TRIES):
             if known := self.ledger.job(job_id):
@@ -53,6 +55,14 @@ class Open:
             if self.ledger.open_job(job, after=newest):
                 return Opened(job, is_new=True)
         raise RetryLater(f"other drops on the key of {job_id} keep coming first")
+
+    def _current(self, bucket: str, key: str) -> str | None:
+        """The version that stands there now, for an event that does not name its own."""
+        try:
+            info = self.objects.head(bucket, key)
+        except Rejected:
+            return None  # what is wrong with it is told when the job is judged
+        return info.version_id if info else None
 
     def _judged(self, bucket: str, key: str, version_id: str | None, newest: str | None) -> Job | None:
         now = self.clock.now()

@@ -17,10 +17,11 @@ from batchdrop.usecases import pace, tabling
 from batchdrop.usecases.reading import looks_like, reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from batchdrop.core.planning import Cut
     from batchdrop.ports import Clock, Deadline, Ledger, Messages, ObjectStore
+    from batchdrop.usecases.announce import Announce
     from batchdrop.usecases.opening import Open
     from batchdrop.usecases.reading import Input
     from batchdrop.usecases.staging import Stage
@@ -32,8 +33,7 @@ RESERVE_SECONDS = 120.0  #: a chunk takes less: some 10 s to judge it, at most 6
 class Plan:
     """Safe to run any number of times, at once or after a crash: one version of an object gives one job.
 
-    ``publish`` writes a job's status object. A call returns the job as it leaves it; None if there is nothing to do, or
-    another invocation has it.
+    A call returns the job as it leaves it; None if there is nothing to do, or another invocation has it.
     """
 
     ledger: Ledger
@@ -42,7 +42,7 @@ class Plan:
     clock: Clock
     open: Open
     stage: Stage
-    publish: Callable[[Job], None]
+    announce: Announce
     reserve_seconds: float = RESERVE_SECONDS
 
     def __call__(self, bucket: str, key: str, version_id: str | None, deadline: Deadline) -> Job | None:
@@ -51,7 +51,7 @@ class Plan:
         if opened is None:
             return None
         if opened.is_new and opened.job.state is JobState.FAILED:
-            return self.announced(opened.job)
+            return self.announce(opened.job)
         return self._claimed(opened.job, deadline)
 
     def resume(self, job_id: str, deadline: Deadline) -> Job | None:
@@ -65,12 +65,6 @@ class Plan:
         now = self.clock.now()
         mine = self.ledger.claim_job(job, lease=pace.lease(now, deadline), now=now)
         return None if mine is None else _Planning(self, mine, deadline).run()
-
-    def announced(self, job: Job) -> Job:
-        """The failed job, once the world knows of it."""
-        self.publish(job)
-        self.messages.job_ended(job)
-        return job
 
 
 class _Pass(Enum):
@@ -174,7 +168,7 @@ class _Planning:
         if not self.plan.ledger.fail_job(self.job, code=error.code, reason=error.reason, now=now):
             return None
         failed = replace(self.job, state=JobState.FAILED, code=error.code, reason=error.reason, ended_at=now)
-        return self.plan.announced(failed)
+        return self.plan.announce(failed)
 
 
 def _cuts(source: Input, cutter: Cutter) -> Iterator[Cut]:

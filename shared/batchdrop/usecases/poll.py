@@ -59,15 +59,15 @@ class Open:
 class Poll:
     """Observe, recover, re-drive, admit, report. A step that fails does not keep the others from running.
 
-    ``observe`` and ``recover`` are made on demand: an idle tick loads no SDK.
+    Steps are made on demand: an idle tick loads no SDK and connects to nothing but the table.
     """
 
     ledger: Ledger
     clock: Clock
     observe: Callable[[], Observe]
     recover: Callable[[], Recover]
-    redrive: Redrive
-    admit: Admit
+    redrive: Callable[[], Redrive]
+    admit: Callable[[], Admit]
     status: Status
 
     def __call__(self, deadline: Deadline) -> Tick:
@@ -104,10 +104,14 @@ class Poll:
             tick.recovered = self.recover()(lost)
 
     def _redrive(self, found: Open, tick: Tick, deadline: Deadline) -> None:
-        tick.redriven = self.redrive(found.jobs, found.chunks, found.batches, deadline)
+        if not (found.jobs or found.chunks or found.batches):
+            return
+        tick.redriven = self.redrive()(found.jobs, found.chunks, found.batches, deadline)
 
     def _admit(self, found: Open, tick: Tick, deadline: Deadline) -> None:
-        tick.admitted = self.admit(found.of_running_jobs(), deadline)
+        if not found.of(BatchState.QUEUED):
+            return
+        tick.admitted = self.admit()(found.of_running_jobs(), deadline)
 
     def _report(self, found: Open, deadline: Deadline) -> None:
         for job in found.jobs.values():

@@ -100,6 +100,10 @@ class JobWrites:
         )
         return replaced(job, change) if self._table.commit([change]) else None
 
+    def note_announced(self, job: Job, now: datetime) -> Job | None:
+        change = step("J8.told", job, announced_at=now)
+        return replaced(job, change) if self._table.commit([change]) else None
+
     def note_cleaned(self, job: Job, *, now: datetime, expires: datetime) -> bool:
         for item in self._table.query(job.job_id, "chunk#"):
             if "expires" not in item:
