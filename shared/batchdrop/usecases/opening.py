@@ -31,7 +31,7 @@ class Opened(NamedTuple):
 
 @dataclass(frozen=True)
 class Open:
-    """``defaults``: the stack's options, where the object's metadata says nothing. ``bucket``: the only one we serve."""
+    """``defaults``: the stack's options, for what an object does not say. ``bucket``: the only one we serve."""
 
     ledger: Ledger
     objects: ObjectStore

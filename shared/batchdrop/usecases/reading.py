@@ -138,8 +138,7 @@ class _Packed:
 
     def _keep(self, piece: Window | TooLong) -> None:
         if not isinstance(piece, Window):
-            self._clear(piece.end)
-            return
+            return  # nobody reads it again, and what was kept before it is still to be copied
         if not self._size:
             self._base = piece.offset
         self._file.seek(self._size)

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batchdrop.core import limits
+from batchdrop.core.judging import judge
+from batchdrop.core.request import Pair, Refusal, Request
+from batchdrop.core.rewriting import original_id, rewritten
+from batchdrop.core.survey import survey
+
+OK = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m"}}
+
+
+def line(**changes: object) -> bytes:
+    return json.dumps({name: value for name, value in {**OK, **changes}.items() if value is not ...}).encode()
+
+
+@pytest.mark.parametrize("url", limits.ENDPOINTS)
+def test_every_endpoint_of_the_table_is_taken(url: str) -> None:
+    verdict = judge(line(url=url))
+    assert isinstance(verdict, Request)
+    assert verdict.pair == Pair("m", url)
+
+
+def test_azures_endpoint_and_openais_are_both_known() -> None:
+    assert {"/chat/completions", "/v1/chat/completions", "/v1/images/edits", "/v1/videos"} <= limits.ENDPOINTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (b"no json", "invalid_json_line"),
+        (b"{'custom_id': 'a'}", "invalid_json_line"),
+        (b'{"a":1,}', "invalid_json_line"),
+        (b'{"a":NaN}', "invalid_json_line"),
+        (line() + line(), "invalid_json_line"),
+        (line()[:-1], "invalid_json_line"),
+        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\xff"), "invalid_json_line"),
+        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\xc0\xaf"), "invalid_json_line"),
+        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\xed\xa0\x80"), "invalid_json_line"),
+        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\\ud800"), "invalid_json_line"),
+        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\t"), "invalid_json_line"),
+        (b"\xef\xbb\xbf" + line(), "invalid_json_line"),
+        (line() + b"\0", "invalid_json_line"),
+        (b"[1]", "not_an_object"),
+        (b'"text"', "not_an_object"),
+        (b"null", "not_an_object"),
+        (b"1e400", "not_an_object"),
+        (b"[" * 100_000, "too_deep"),
+        (b'{"a":' * 129 + b"1" + b"}" * 129, "too_deep"),
+        (line(method=...), "missing_required_parameter"),
+        (line(url=...), "missing_required_parameter"),
+        (line(body=...), "missing_required_parameter"),
+        (line(method="GET"), "invalid_method"),
+        (line(method=1), "invalid_method"),
+        (line(url="/v1/files"), "invalid_url"),
+        (line(url="https://api.openai.com/v1/responses"), "invalid_url"),
+        (line(url="//evil/v1/responses"), "invalid_url"),
+        (line(url=None), "invalid_url"),
+        (line(body=[]), "invalid_request"),
+        (line(body="text"), "invalid_request"),
+        (line(body={}), "invalid_request"),
+        (line(body={"model": ""}), "invalid_request"),
+        (line(body={"model": 5}), "invalid_request"),
+        (line(body={"model": "m" * 257}), "invalid_request"),
+        (line(body={"model": "m", "stream": True}), "streaming_unsupported"),
+        (line(url="/v1/embeddings", body={"model": "m", "input": ["x"] * 50_001}), "too_many_inputs"),
+    ],
+)
+def test_a_line_that_is_no_request_is_refused(text: bytes, code: str) -> None:
+    verdict = judge(text)
+    assert isinstance(verdict, Refusal)
+    assert verdict.code == code
+    assert verdict.reason.endswith((".", "..."))
+    assert survey(text + b"\n") is None
+
+
+def test_a_refusal_says_what_to_do_and_keeps_what_the_user_wrote() -> None:
+    verdict = judge(line(custom_id=7, url="/v2/chat"))
+    assert isinstance(verdict, Refusal)
+    assert '"/v2/chat"' in verdict.reason
+    assert "/v1/responses" in verdict.reason
+    assert bytes(verdict.custom_id) == b"7"
+    assert bytes(verdict.request or b"") == line(custom_id=7, url="/v2/chat")
+
+
+@pytest.mark.parametrize(
+    "body", [{"stream": False}, {"stream": None}, {"stream": 1}, {"x": [[[1e5]]]}, {"\u0000": "é🎉"}]
+)
+def test_what_the_provider_may_judge_passes(body: dict[str, object]) -> None:
+    assert isinstance(judge(line(body={"model": "m", **body})), Request)
+
+
+def test_128_levels_pass() -> None:
+    text = line(body={"model": "m", "x": "?"}).replace(b'"?"', b"[" * 126 + b"]" * 126)
+    assert isinstance(judge(text), Request)
+    assert isinstance(judge(text.replace(b"[]", b"[[]]")), Refusal)
+
+
+def test_brackets_in_texts_are_no_depth() -> None:
+    text = line(body={"model": "m", "x": '[{"\\' * 500})
+    assert isinstance(judge(text), Request)
+    assert survey(text + b"\n") is not None or text.count(b"[") > limits.LINE_DEPTH
+
+
+@pytest.mark.parametrize("custom_id", [..., None, 5, ["a"], ""])
+def test_an_id_that_is_no_text_is_no_fault(custom_id: object) -> None:
+    verdict = judge(line(custom_id=custom_id))
+    assert isinstance(verdict, Request)
+    assert not verdict.custom_id
+
+
+def test_a_method_in_lower_case_is_written_anew() -> None:
+    verdict = judge(line(method="post"))
+    assert isinstance(verdict, Request)
+    assert verdict.rewrite
+
+
+def test_a_line_of_our_errors_file_is_unwrapped() -> None:
+    inner = line(url="/v1/responses", body={"model": "m", "input": 1.10})
+    wrapped = b'{"line": 3, "code": "invalid_url", "reason": "mended", "request": ' + inner + b"}"
+    verdict = judge(wrapped)
+    assert isinstance(verdict, Request)
+    assert bytes(verdict.text or b"") == inner
+    broken = judge(wrapped.replace(b"/v1/responses", b"/v1/nothing"))
+    assert isinstance(broken, Refusal)
+    assert bytes(broken.request or b"") == inner.replace(b"/v1/responses", b"/v1/nothing")
+    assert isinstance(judge(b'{"line":1,"code":"c","reason":"r","raw":"x"}'), Refusal)
+
+
+@pytest.mark.parametrize(
+    ("value", "inputs"), [("text", 1), (["a", "b"], 2), ([1, 2, 3], 1), ([[1], [2]], 2), ([], 1), (None, 1), ({}, 1)]
+)
+def test_texts_to_embed_are_counted(value: object, inputs: int) -> None:
+    verdict = judge(line(url="/v1/embeddings", body={"model": "m", "input": value, "dimensions": 100}))
+    assert isinstance(verdict, Request)
+    assert (verdict.inputs, verdict.answer_bytes) == (inputs, 500 + inputs * 2_100)
+
+
+def test_rewriting_keeps_all_else_byte_for_byte() -> None:
+    body = b'{"model" : "m","x":0.10,"y":1E5,"z":"\\u00e9\xc3\xa9"}'
+    text = b'{"extra": [1, 2],"custom_id" :7, "method":"post","url":"/v1/responses", "body": ' + body + b" }"
+    new = b"".join(rewritten(text, "bd.000001"))
+    assert body in new
+    assert msgspec.json.decode(new) == {**msgspec.json.decode(text), "custom_id": "bd.000001", "method": "POST"}
+    assert bytes(original_id(text)) == b"7"
+    assert bytes(original_id(b"{}")) == b"null"
+    assert b'"custom_id":7' in b"".join(rewritten(text, None))
+
+
+_USUAL = [line(custom_id=name) for name in ("a", "b", "c")]
+_ANY = st.sampled_from(
+    [*_USUAL, b"", b" ", b"{", b"}{", line()[:20], line()[20:], b"[" + line() + b",", line() + b"]", b"{}"]
+)
+
+
+@given(st.lists(_ANY, min_size=1, max_size=6), st.booleans())
+def test_many_at_once_are_judged_as_each_by_itself(texts: list[bytes], ended: bool) -> None:
+    data = b"\n".join(texts) + b"\n" * ended
+    found = survey(data)
+    if found is not None:
+        verdicts = [judge(text) for text in data.removesuffix(b"\n").split(b"\n")]
+        assert all(isinstance(verdict, Request) and verdict.pair == found.pair for verdict in verdicts)
+        assert {verdict.custom_id for verdict in verdicts if isinstance(verdict, Request)} == found.ids
+        assert len(verdicts) == found.requests
+        assert sum(verdict.answer_bytes for verdict in verdicts if isinstance(verdict, Request)) == found.answer_bytes
+
+
+def test_usual_lines_are_judged_at_once() -> None:
+    found = survey(b"\n".join(_USUAL))
+    assert found is not None
+    assert (found.requests, found.pair, found.ids) == (3, Pair("m", "/v1/chat/completions"), {"a", "b", "c"})
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_raise(data: bytes) -> None:
+    assert isinstance(judge(data), Refusal)

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import pytest
+
+from batchdrop.core.errors import Rejected
+from batchdrop.core.model import InvalidLines, Options
+from batchdrop.core.options import options
+
+
+def test_without_metadata_the_stacks_options_hold() -> None:
+    stack = Options(invalid_lines=InvalidLines.REJECT, max_attempts=7)
+    assert options({}, stack) == stack
+
+
+def test_metadata_goes_over_the_stacks_options() -> None:
+    given = {"invalid-lines": "Reject", "max-attempts": " 5 ", "completion-window": "24h", "api": "default"}
+    assert options(given, Options()) == Options(invalid_lines=InvalidLines.REJECT, max_attempts=5)
+
+
+def test_what_other_tools_write_is_none_of_our_business() -> None:
+    assert options({"mtime": "1", "invalid_lines": "x", "sha256": "y"}, Options()) == Options()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("invalid-lines", "maybe"),
+        ("max-attempts", "0"),
+        ("max-attempts", "101"),
+        ("max-attempts", "-1"),
+        ("max-attempts", "٣"),
+        ("max-attempts", "3.5"),
+        ("completion-window", "soon"),
+        ("completion-window", "0h"),
+        ("api", "other"),
+        ("api", ""),
+    ],
+)
+def test_a_value_that_an_option_cannot_have_is_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(Rejected, match=name) as refused:
+        options({name: value}, Options())
+    assert refused.value.code == "invalid_option"
+
+
+@pytest.mark.parametrize("name", ["max-cost-usd", "priority"])
+def test_an_option_that_would_do_nothing_is_never_ignored(name: str) -> None:
+    with pytest.raises(Rejected, match="not supported") as refused:
+        options({name: "1"}, Options())
+    assert refused.value.code == "unsupported_option"
