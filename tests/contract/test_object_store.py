@@ -2,52 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
 import pytest
 
-from batchdrop.adapters.s3 import S3Objects
 from batchdrop.core.errors import Misconfigured, Rejected
-from batchdrop.core.model import Source
-from batchdrop.ports import IfAbsent, IfMatch, ObjectStore, Written
-from tests.fakes import FakeClock, FakeDeadline, InMemoryObjects
+from batchdrop.ports import ObjectStore
+from tests.contract.stores import PAGE, keys, put, read, source, store
+from tests.fakes import FakeDeadline
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
+__all__ = ["store"]
 
-PART = 5 * 2**20
-PAGE = 3
 KEYS = ["a b+c%2F=&;,?.jsonl", "späße/日本 \u2028.jsonl", "../up/./x.jsonl", "trailing space .jsonl"]
-
-
-@pytest.fixture(params=["memory", "s3"])
-def store(request: pytest.FixtureRequest, clock: FakeClock) -> ObjectStore:
-    if request.param == "memory":
-        return InMemoryObjects(clock, page=PAGE)
-    client: S3Client = request.getfixturevalue("s3")
-    return S3Objects(client, part_bytes=PART, page=PAGE)
-
-
-def source(key: str, first: int, end: int, *, bucket: str = "input", version_id: str | None = None) -> Source:
-    return Source(bucket=bucket, key=key, version_id=version_id, first_byte=first, end_byte=end)
-
-
-def read(store: ObjectStore, bucket: str, key: str, version_id: str | None = None) -> bytes:
-    info = store.head(bucket, key, version_id)
-    assert info is not None
-    with store.open(source(key, 0, info.bytes, bucket=bucket, version_id=version_id)) as stream:
-        return b"".join(iter(lambda: stream.read(64 * 1024), b""))
-
-
-def put(store: ObjectStore, key: str, data: bytes, bucket: str = "input") -> Written:
-    written = store.write(bucket, key, [data])
-    assert written is not None
-    return written
-
-
-def keys(store: ObjectStore, bucket: str, names: list[str]) -> list[str]:
-    return [name for name in names if store.head(bucket, name)]
 
 
 # ── what stands there ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -169,84 +133,6 @@ def test_a_replayable_tells_its_length_and_starts_again(store: ObjectStore) -> N
     assert body.read() == b"67"
     body.seek(0)
     assert body.read() == b"234567"
-
-
-# ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 2 * PART + 7])
-def test_a_stream_of_any_length_is_written_whole(store: ObjectStore, size: int) -> None:
-    data = bytes(index % 251 for index in range(1000)) * (size // 1000 + 1)
-    blocks = (data[start : min(start + 999_999, size)] for start in range(0, size, 999_999))
-    written = store.write("work", "a", blocks, metadata={"x": "y"}, content_type="application/json")
-    info = store.head("work", "a")
-    assert written is not None
-    assert info is not None
-    assert (info.bytes, info.etag, dict(info.metadata)) == (size, written.etag, {"x": "y"})
-    assert read(store, "work", "a") == data[:size]
-
-
-@pytest.mark.parametrize("before", [b"", b"x" * (PART + 1)], ids=["in the first part", "in a later part"])
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
-def test_a_source_that_fails_leaves_nothing_behind(
-    store: ObjectStore, before: bytes, error: type[BaseException]
-) -> None:
-    def blocks() -> Iterator[bytes]:
-        yield before
-        raise error
-
-    put(store, "a", b"former", "work")
-    with pytest.raises(error):
-        store.write("work", "a", blocks())
-    assert read(store, "work", "a") == b"former"
-    assert open_uploads(store) == 0
-
-
-def open_uploads(store: ObjectStore) -> int:
-    if isinstance(store, InMemoryObjects):
-        return len(store.uploads)
-    assert isinstance(store, S3Objects)
-    return len(store._client.list_multipart_uploads(Bucket="work").get("Uploads", []))
-
-
-@pytest.mark.parametrize("size", [1, PART + 1], ids=["whole", "in parts"])
-class TestPrecondition:
-    def write(self, store: ObjectStore, size: int, only: IfAbsent | IfMatch) -> Written | None:
-        return store.write("work", "a", [b"n" * size], only=only)
-
-    def test_if_absent_writes_to_a_free_name(self, store: ObjectStore, size: int) -> None:
-        assert self.write(store, size, IfAbsent()) is not None
-        assert read(store, "work", "a") == b"n" * size
-
-    def test_if_absent_leaves_a_held_name_alone(self, store: ObjectStore, size: int) -> None:
-        put(store, "a", b"former", "work")
-        assert self.write(store, size, IfAbsent()) is None
-        assert read(store, "work", "a") == b"former"
-        assert open_uploads(store) == 0
-
-    def test_if_match_replaces_what_the_caller_saw(self, store: ObjectStore, size: int) -> None:
-        seen = put(store, "a", b"former", "work")
-        assert self.write(store, size, IfMatch(seen.etag)) is not None
-        assert read(store, "work", "a") == b"n" * size
-
-    def test_if_match_leaves_alone_what_somebody_else_wrote(self, store: ObjectStore, size: int) -> None:
-        seen = put(store, "a", b"former", "work")
-        put(store, "a", b"other", "work")
-        assert self.write(store, size, IfMatch(seen.etag)) is None
-        assert read(store, "work", "a") == b"other"
-        assert open_uploads(store) == 0
-
-    def test_if_match_does_not_write_to_a_name_that_was_freed(self, store: ObjectStore, size: int) -> None:
-        seen = put(store, "a", b"former", "work")
-        store.delete("work", "a")
-        assert self.write(store, size, IfMatch(seen.etag)) is None
-        assert store.head("work", "a") is None
-
-
-def test_if_absent_takes_a_name_whose_object_was_deleted(store: ObjectStore) -> None:
-    put(store, "a", b"former", "output")
-    store.delete("output", "a")
-    assert store.write("output", "a", [b"new"], only=IfAbsent()) is not None
 
 
 # ── many at once ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ import pytest
 
 from batchdrop.core.errors import Rejected
 from batchdrop.ports import IfAbsent, IfMatch, ObjectStore
-from tests.contract.test_object_store import PAGE, PART, open_uploads, put, read, source, store
+from tests.contract.stores import PAGE, PART, open_uploads, put, read, source, store
 
 __all__ = ["store"]
 

@@ -40,8 +40,10 @@ class S3Objects(S3Uploads):
         try:
             with reading(f"s3://{bucket}/{key}", through=missing):
                 answer = self._client.head_object(**version(bucket, key, version_id))
-        except ClientError:
-            return None
+        except ClientError as error:
+            if code_of(error) in missing:
+                return None
+            raise
         return ObjectInfo(
             bucket=bucket,
             key=key,

@@ -42,16 +42,18 @@ def conditional(call: Callable[[], Any], place: str, only: Precondition) -> Writ
 
     While another conditional write is under way S3 answers with a conflict: that is tried again, and lost in the end.
     """
-    lost = FAILED | CONFLICT if only else frozenset[str]()
+    lost = UPLOAD_GONE | FAILED | CONFLICT if only else UPLOAD_GONE
     if isinstance(only, IfMatch):
         lost |= GONE  # S3's answer where nothing holds the name
     for _ in range(TRIES_IN_A_CONFLICT):
         try:
-            with writing(place, through=lost | UPLOAD_GONE):
+            with writing(place, through=lost):
                 answer = call()
         except ClientError as error:
-            if code_of(error) not in CONFLICT:
+            if code_of(error) in CONFLICT and only:
+                continue
+            if code_of(error) in lost:
                 return None
-        else:
-            return Written(bare(answer["ETag"]), real_version(answer.get("VersionId")))
+            raise
+        return Written(bare(answer["ETag"]), real_version(answer.get("VersionId")))
     return None
