@@ -18,10 +18,16 @@ def server() -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def sdk() -> Iterator[OpenAI]:
+    """One client for all tests: making one costs more than most tests."""
+    with OpenAI(base_url="http://127.0.0.1:9", api_key="test", max_retries=0) as made:
+        yield made
+
+
 @pytest.fixture
-def client(server: Server) -> Iterator[OpenAI]:
-    with OpenAI(base_url=server.base_url, api_key="test", max_retries=0) as sdk:
-        yield sdk
+def client(sdk: OpenAI, server: Server) -> OpenAI:
+    return sdk.with_options(base_url=server.base_url)
 
 
 @pytest.fixture

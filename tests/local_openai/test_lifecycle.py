@@ -63,13 +63,15 @@ def test_each_request_is_answered_once_in_an_order_that_is_not_the_input(client:
 
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others() -> None:
     def run(seed: int) -> tuple[str, bytes]:
-        with serve(speed="virtual", seed=seed) as server:
-            with openai.OpenAI(base_url=server.base_url, api_key="k", max_retries=0) as client:
-                batch = start(client, lines(30))
-                server.admin.advance(1_000)
-                output = client.batches.retrieve(batch.id).output_file_id
-                assert output
-                return output, client.files.content(output).content
+        with (
+            serve(speed="virtual", seed=seed) as server,
+            openai.OpenAI(base_url=server.base_url, api_key="k", max_retries=0) as client,
+        ):
+            batch = start(client, lines(30))
+            server.admin.advance(1_000)
+            output = client.batches.retrieve(batch.id).output_file_id
+            assert output
+            return output, client.files.content(output).content
 
     assert run(1) == run(1)
     assert run(1) != run(2)
