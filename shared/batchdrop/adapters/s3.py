@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from batchdrop.adapters.aws import code_of
 from batchdrop.adapters.s3_conditions import bare, conditional, headers, real_version
 from batchdrop.adapters.s3_errors import GONE, reading, writing
 from batchdrop.adapters.s3_metadata import from_headers, to_headers
