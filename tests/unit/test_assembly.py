@@ -92,21 +92,3 @@ def test_of_two_runs_of_a_key_the_newer_input_wins(minutes: int, newest: bool, e
 @pytest.mark.parametrize("metadata", [{}, {"job-id": "x"}, {"job-id": "x", "input-key": "a.jsonl.gz"}])
 def test_what_another_input_or_a_stranger_put_there_stays(metadata: dict[str, str]) -> None:
     assert holder(metadata, US) is Holder.OTHER
-
-
-@given(st.text(max_size=1_000))
-def test_any_key_becomes_a_header_that_s3_takes(key: str) -> None:
-    try:
-        key.encode()
-    except UnicodeEncodeError:
-        return
-    text = assembly.header(key)
-
-    assert text.isascii()
-    assert len(text) <= 1_024
-    assert " " not in text
-
-
-@given(st.text("a%/ \u00e9", max_size=6), st.text("a%/ \u00e9", max_size=6))
-def test_different_keys_have_different_headers(one: str, other: str) -> None:
-    assert (assembly.header(one) == assembly.header(other)) is (one == other)

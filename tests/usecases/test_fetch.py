@@ -283,6 +283,7 @@ def test_lines_that_the_provider_names_are_reported_and_the_rest_goes_again_unco
     assert rows(world.answers(batch))[0]["error"] == {"code": wrong.code, "message": wrong.message}
     wave = world.batch(job.job_id, "0001.r")
     assert (wave.attempt, wave.requests) == (1, 2)
+    assert world.job(job).counts.retried == 0, "it was never run"
     world.settle(job)
     assert ids(world.output("reviews.results.jsonl")) == ["a", "b", "c"]
     assert [row["line"] for row in rows(world.output("reviews.errors.jsonl"))] == [2]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -18,7 +17,6 @@ LARGEST_PART = 5 * 1024 * MIB
 MOST_PARTS = 9_000  #: of 10,000
 #: Up to here an object is written in one go: quicker than an upload, and nothing to resume.
 PLAIN_BYTES = 16 * MIB
-_LONGEST_HEADER = 1_024
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,26 +114,12 @@ class Claimant:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """Metadata travels in HTTP headers, so the key is percent-encoded where it is not plain."""
         return {
             "job-id": self.job_id,
-            "input-key": header(self.input_key),
+            "input-key": self.input_key,
             "input-version": self.input_version,
             "input-last-modified": self.last_modified.isoformat(),
         }
-
-
-def header(text: str) -> str:
-    """The text as a header may carry it: printable ASCII, everything else (and ``%``) percent-encoded.
-
-    S3 takes 2 kB of metadata an object: beyond half of that, a hash stands for the text.
-    """
-    encoded = "".join(char if "!" <= char <= "~" and char != "%" else _percent(char) for char in text)
-    return encoded if len(encoded) <= _LONGEST_HEADER else f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
-
-
-def _percent(char: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in char.encode())
 
 
 def holder(metadata: Mapping[str, str] | None, us: Claimant) -> Holder:
@@ -144,7 +128,7 @@ def holder(metadata: Mapping[str, str] | None, us: Claimant) -> Holder:
         return Holder.NOBODY
     if metadata.get("job-id") == us.job_id:
         return Holder.US
-    if metadata.get("input-key") != us.metadata["input-key"]:
+    if metadata.get("input-key") != us.input_key:
         return Holder.OTHER
     theirs, ours = metadata.get("input-last-modified", ""), us.metadata["input-last-modified"]
     older = theirs < ours or (theirs == ours and us.is_newest)

@@ -134,6 +134,9 @@ class BatchWrites:
         )
         return replaced(batch, change) if self._table.commit([change]) else None
 
+    def rest_fetch(self, batch: Batch, *, check_at: datetime) -> bool:
+        return self._table.commit([step("B12.rest", batch, lease_until=None, next_check_at=check_at)])
+
     def record_fetched(self, batch: Batch, fetched: Fetched, follow_ups: Iterable[Batch], *, now: datetime) -> bool:
         change = step(
             "B12",
@@ -144,13 +147,16 @@ class BatchWrites:
             fetched_at=now,
             **_GONE,
         )
+        born = list(follow_ups)
+        # What goes again although it was never run (a refused batch, its halves) is no execution beyond the first.
+        run_again = any(new.attempt > batch.attempt for new in born)
         add: dict[Path, int] = {
             ("counts", "completed"): fetched.completed,
             ("counts", "failed"): fetched.failed,
-            ("counts", "retried"): fetched.repeated,
+            ("counts", "retried"): fetched.repeated if run_again else 0,
         }
         add |= {("usage", batch.model, name): number for name, number in plain(fetched.usage).items()}
-        return self._table.commit([*with_job(change, add=add), *(birth("B0", new) for new in follow_ups)])
+        return self._table.commit([*with_job(change, add=add), *(birth("B0", new) for new in born)])
 
     def split(self, batch: Batch, halves: Iterable[Batch]) -> bool:
         return self._table.commit([step("B13", batch, **_GONE), *(birth("B0", half) for half in halves)])
