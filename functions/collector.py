@@ -29,5 +29,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
         for message in events.parse(record["body"]):
             if not isinstance(message, events.Task) or message.name != "collect":
                 raise ValueError("the collector takes collect tasks only")
-            app().collect(message.key, deadline)
-            logger.info("collected", extra=telemetry.about(message))
+            trouble = app().collect(message.key, deadline)
+            telemetry.count(metrics, {telemetry.Metric.COLLECT_TROUBLES: int(trouble is not None)})
+            if trouble:
+                logger.warning("put off", extra=telemetry.about(message) | {"trouble": trouble})
+            else:
+                logger.info("collected", extra=telemetry.about(message))

@@ -18,7 +18,7 @@ def transitions() -> str:
 
 
 def _arrow(row: Row) -> str:
-    sources = ", ".join(state.value for state in row.sources) or "–"
+    sources = ", ".join(state.value for state in row.sources) or "-"
     targets = ", ".join(state.value for state in row.targets) if row.target is not None else "the same"
     return f"{sources} → {targets}"
 
@@ -27,7 +27,7 @@ def _conditions(row: Row) -> str:
     words = [guard.value[2] for guard in row.guards]
     words += [f"the job {state.value}" for state in row.job_states]
     words += [f"the job: {guard.value[2]}" for guard in row.job_guards]
-    return "; ".join(words) or "–"
+    return "; ".join(words) or "-"
 
 
 def main() -> None:

@@ -465,6 +465,10 @@ class Ledger(Protocol):
         """B12.claim."""
         ...
 
+    def rest_fetch(self, batch: Batch, *, check_at: datetime) -> bool:
+        """B12.rest: the provider does not hand the answers over now; due again at ``check_at``."""
+        ...
+
     def record_fetched(self, batch: Batch, fetched: Fetched, follow_ups: Iterable[Batch], *, now: datetime) -> bool:
         """B12. ``follow_ups``: the batches of what goes again, at most two."""
         ...

@@ -32,6 +32,7 @@ class Metric(StrEnum):
     UNKNOWN_BATCHES = "UnknownBatches"
     UNKNOWN_STATUSES = "UnknownStatuses"
     PROVIDER_CALLS = "ProviderCalls"
+    COLLECT_TROUBLES = "CollectTroubles"
     POLL_TROUBLES = "PollTroubles"
     TICKS = "Ticks"
 

@@ -189,8 +189,8 @@ class World:
             collect(item.key, FakeDeadline())
 
     # look
-    def collect(self, item: AnyItem | Key, deadline: float = 900) -> None:
-        self.collector()(item if isinstance(item, Key) else item.key, FakeDeadline(deadline))
+    def collect(self, item: AnyItem | Key, deadline: float = 900) -> str | None:
+        return self.collector()(item if isinstance(item, Key) else item.key, FakeDeadline(deadline))
 
     def fetch(self, batch: Batch) -> bool:
         """The first step alone."""

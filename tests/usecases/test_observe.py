@@ -102,3 +102,14 @@ def test_a_batch_that_the_provider_does_not_know_is_told_and_never_made_again(wo
     del world.api.batches[batch.openai_batch_id or ""]
     assert look(world).unknown == (batch.openai_batch_id,)
     assert world.read(batch.key).state is BatchState.IN_FLIGHT
+
+
+def test_an_error_file_that_never_comes_is_not_waited_for_for_ever(world: World) -> None:
+    batch = world.in_flight()
+    done = world.api.finish(batch.openai_batch_id or "")
+    world.api.change(done.id, completed=1, failed=1)
+    assert look(world).ended == 0
+    world.clock.advance(minutes=9)
+    assert look(world).ended == 0
+    world.clock.advance(minutes=2)
+    assert look(world).ended == 1

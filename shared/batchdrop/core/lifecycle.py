@@ -141,6 +141,7 @@ ROWS = {
         Row("B10", (B.IN_FLIGHT,), B.ENDED, (Guard.SAME_BATCH,), "file ids, error codes"),
         Row("B11", (B.ENDED,), B.QUEUED, (Guard.CLAIM,), "failed for a passing reason; not before, file id removed"),
         Row("B12.claim", (B.ENDED,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
+        Row("B12.rest", (B.ENDED,), None, (Guard.CLAIM,), "lease given back; due when it is worth another try"),
         Row(
             "B12",
             (B.ENDED,),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from batchdrop.core import naming
+from batchdrop.core.errors import Misconfigured, RetryLater
 from batchdrop.core.model import Batch, BatchState, Chunk, Job, Key
 from batchdrop.ports import Deadline, Ledger
 from batchdrop.usecases.assemble import Assemble
@@ -18,7 +19,10 @@ STEP_SECONDS = 300.0
 
 @dataclass(frozen=True)
 class Collect:
-    """The collector's one entry. A message that is late, doubled or about nothing does no harm."""
+    """The collector's one entry. A message that is late, doubled or about nothing does no harm.
+
+    A call answers why it could not go on now, None if nothing was in the way: the poller sends what is overdue again.
+    """
 
     ledger: Ledger
     fetch: Fetch
@@ -26,7 +30,14 @@ class Collect:
     assemble: Assemble
     clean: Clean
 
-    def __call__(self, key: Key, deadline: Deadline) -> None:
+    def __call__(self, key: Key, deadline: Deadline) -> str | None:
+        try:
+            self._collect(key, deadline)
+        except (RetryLater, Misconfigured) as trouble:
+            return str(trouble)
+        return None
+
+    def _collect(self, key: Key, deadline: Deadline) -> None:
         item = self.ledger.get(key)
         if isinstance(item, Batch):
             self._batch(item, deadline)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from batchdrop.core import answers, naming, retrying
+from batchdrop.core import admission, answers, naming, retrying
 from batchdrop.core.answers import Sieve, Taken
-from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.model import Batch, BatchState, Item, Job, JobState, Source, Usage
 from batchdrop.ports import BatchApi, Clock, Deadline, Fetched, Ledger, LineError, Messages, ObjectStore
 
@@ -20,6 +20,7 @@ DOWNLOADS = 3  #: tries within one invocation; then the queue and the poller try
 RESTART_SECONDS = 120.0  #: no new download with less than this left
 GRACE = timedelta(hours=1)  #: for so long a missing file may still turn up
 MARGIN = 60.0  #: a lease outlives the invocation by these seconds
+REST_SECONDS = 60.0  #: until the provider is asked again, where it does not say for how long it wants peace
 
 
 class _Request(msgspec.Struct):
@@ -55,9 +56,12 @@ class Fetch:
         mine = self.ledger.claim_ended(batch, lease=lease, now=now)
         if mine is None:
             return False
-        if _was_refused(mine):
-            return self._after_refusal(mine)
-        return self._after_work(job, mine, deadline)
+        try:
+            return self._after_refusal(mine) if _was_refused(mine) else self._after_work(job, mine, deadline)
+        except (RetryLater, Misconfigured) as trouble:
+            wait = trouble.after if isinstance(trouble, RetryLater) and trouble.after else REST_SECONDS
+            self.ledger.rest_fetch(mine, check_at=self.clock.now() + timedelta(seconds=wait))
+            raise
 
     # the provider worked on it
 
@@ -136,6 +140,8 @@ class Fetch:
         """The next try uploads anew, so this file goes first: once the batch is queued, its id is forgotten."""
         if batch.file_id and not self.keep_openai_files:
             self.api.delete_file(batch.file_id)
+        if limit := admission.learned_limit(verdict.reason):
+            self.ledger.learn_limit(batch.api, batch.model, limit)
         now = self.clock.now()
         not_before = now + timedelta(seconds=verdict.seconds)
         self.ledger.requeue(batch, not_before=not_before, now=now, reason=verdict.reason[:500])

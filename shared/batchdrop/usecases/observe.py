@@ -10,6 +10,7 @@ from batchdrop.core.lifecycle import ENDED_STATUSES, rank
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Iterable, Iterator, Sequence
 
     from batchdrop.core.model import Batch
@@ -111,12 +112,14 @@ class Observe:
         now = self.clock.now()
         if rank(remote.status) == 0:
             look.odd.add(remote.status)
-        if _has_ended(remote):
+        has_ended = remote.status in ENDED_STATUSES
+        if has_ended and _is_whole(remote) and _is_settled(batch, remote, now):
             if self.ledger.end(batch, remote, now=now, check_at=now + pace.WORKED_ON):
                 self.messages.collect(batch.key)
                 look.ended += 1
-        elif _is_news(batch, remote) and self.ledger.observe(batch, remote, check_at=batch.next_check_at or now):
-            look.changed += 1
+        elif _is_news(batch, remote):
+            check_at = now + pace.FILES if has_ended else batch.next_check_at or now
+            look.changed += self.ledger.observe(batch, remote, check_at=check_at)
 
 
 def _is_past(look: _Look, page: Sequence[RemoteBatch]) -> bool:
@@ -124,18 +127,21 @@ def _is_past(look: _Look, page: Sequence[RemoteBatch]) -> bool:
     return all((batch.openai_created_at or 0) > page[0].created_at for batch in look.wanted.values())
 
 
-def _has_ended(remote: RemoteBatch) -> bool:
-    """An end may be shown before its file ids are: then it is looked at again, for what is in them is paid for.
+def _is_whole(remote: RemoteBatch) -> bool:
+    """Whether every file that the counts speak of has its id: an end may be shown before they are.
 
-    All of its requests failing leaves no output file; none of them failing leaves no error file; a completed batch has
-    at least one of the two.
+    All of its requests failing leaves no output file, none of them failing no error file; a completed batch has at
+    least one of the two. What is in the output file is paid for, so it is waited for.
     """
-    if remote.status not in ENDED_STATUSES:
-        return False
-    is_out = bool(remote.output_file_id) or not remote.completed
-    is_err = bool(remote.error_file_id) or not remote.failed
-    is_any = bool(remote.output_file_id or remote.error_file_id) or remote.status != "completed"
-    return is_out and is_err and is_any
+    has_one = bool(remote.output_file_id or remote.error_file_id) or remote.status != "completed"
+    return has_one and bool(remote.output_file_id or not remote.completed)
+
+
+def _is_settled(batch: Batch, remote: RemoteBatch, now: dt.datetime) -> bool:
+    """Whether to wait no longer for an error file: some failures stand in the output file, and no other one comes."""
+    is_waited_for = remote.failed and not remote.error_file_id
+    was_seen = batch.remote_status in ENDED_STATUSES and batch.next_check_at is not None
+    return not is_waited_for or (was_seen and batch.next_check_at is not None and batch.next_check_at <= now)
 
 
 def _is_news(batch: Batch, remote: RemoteBatch) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from batchdrop.core import naming, retrying
+from batchdrop.core import admission, naming, retrying
 from batchdrop.core.errors import Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from batchdrop.core.model import Batch, BatchState
 from batchdrop.usecases import pace
@@ -90,6 +90,8 @@ class Submit:
         try:
             return step()
         except RetryLater as refusal:
+            if limit := admission.learned_limit(str(refusal)):
+                self.ledger.learn_limit(batch.api, batch.model, limit)
             wait = retrying.backoff(batch.refusals) if refusal.after is None else refusal.after
             self._drop_file(batch)
             not_before = now + dt.timedelta(seconds=wait)
