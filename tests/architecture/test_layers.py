@@ -47,7 +47,7 @@ def allowed(ring: str, name: str) -> bool:
     if top == "batchdrop":
         return not inner or inner[0] in rings
     # mypy_boto3_s3 and its like are boto3's types.
-    return top in STANDARD or ("boto3" in others and top.startswith("mypy_boto3_"))
+    return top in STANDARD or top in others or ("boto3" in others and top.startswith("mypy_boto3_"))
 
 
 @pytest.mark.parametrize("module", SOURCE, ids=str)
