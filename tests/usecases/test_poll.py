@@ -72,6 +72,13 @@ def test_a_second_poller_leaves_admission_alone(world: World) -> None:
     assert tick(world).admitted == 0
 
 
+def test_the_next_tick_admits_though_it_is_another_poller(world: World) -> None:
+    world.batch(1)
+    assert tick(world, "one").admitted == 1
+    world.batch(2)
+    assert tick(world, "two").admitted == 1
+
+
 @pytest.mark.parametrize("state", [BatchState.ADMITTED, BatchState.UPLOADING])
 def test_a_batch_whose_submitter_died_is_queued_and_admitted_again(world: World, state: BatchState) -> None:
     now = world.clock.now()

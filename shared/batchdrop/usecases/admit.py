@@ -35,7 +35,10 @@ class Admit:
         if not self.ledger.lead(self.name, lease=lease, now=now):
             return 0
         chosen = admission.admitted(batches, self.ledger.limits(), now)
-        return sum(self._admit(batch) for batch in chosen if deadline.remaining() > 1)
+        count = sum(self._admit(batch) for batch in chosen if deadline.remaining() > 1)
+        # Given back, or the ticks of the next two minutes, which have other names, would admit nothing.
+        self.ledger.lead(self.name, lease=self.clock.now(), now=now)
+        return count
 
     def _admit(self, batch: Batch) -> bool:
         if not self.ledger.admit(batch, lease=self.clock.now() + pace.ADMITTED):
