@@ -159,22 +159,31 @@ _ANY = st.sampled_from(
 )
 
 
-@given(st.lists(_ANY, min_size=1, max_size=6), st.booleans())
-def test_many_at_once_are_judged_as_each_by_itself(texts: list[bytes], ended: bool) -> None:
-    data = b"\n".join(texts) + b"\n" * ended
+@given(st.lists(_ANY, min_size=1, max_size=6), st.sampled_from([b"\n", b"\r\n"]), st.booleans())
+def test_many_at_once_are_judged_as_each_by_itself(texts: list[bytes], end: bytes, ended: bool) -> None:
+    data = end.join(texts) + end * ended
     found = survey(data)
     if found is not None:
-        verdicts = [judge(text) for text in data.removesuffix(b"\n").split(b"\n")]
-        assert all(isinstance(verdict, Request) and verdict.pair == found.pair for verdict in verdicts)
-        assert {verdict.custom_id for verdict in verdicts if isinstance(verdict, Request)} == found.ids
-        assert len(verdicts) == found.requests
-        assert sum(verdict.answer_bytes for verdict in verdicts if isinstance(verdict, Request)) == found.answer_bytes
+        verdicts = [judge(text.removesuffix(b"\r")) for text in data.removesuffix(b"\n").split(b"\n")]
+        requests = [verdict for verdict in verdicts if isinstance(verdict, Request)]
+        assert len(verdicts) == len(requests) == found.requests == sum(w.requests for w in found.weights.values())
+        assert {request.pair for request in requests} == found.weights.keys()
+        assert {request.custom_id for request in requests} == found.ids
+        assert sum(request.answer_bytes for request in requests) == sum(w.answer_bytes for w in found.weights.values())
+        assert sum(map(len, texts)) + len(texts) == sum(w.bytes for w in found.weights.values())
+        assert found.crlf is (b"\r" in data)
 
 
-def test_usual_lines_are_judged_at_once() -> None:
-    found = survey(b"\n".join(_USUAL))
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_usual_lines_are_judged_at_once(end: bytes) -> None:
+    other = line(custom_id="d", url="/v1/embeddings", body={"model": "m", "input": ["x", "y"], "dimensions": 1})
+    found = survey(end.join([*_USUAL, other, b""]))
     assert found is not None
-    assert (found.requests, found.pair, found.ids) == (3, Pair("m", "/v1/chat/completions"), {"a", "b", "c"})
+    assert found.ids == {"a", "b", "c", "d"}
+    assert {pair.endpoint: weight.requests for pair, weight in found.weights.items()} == {
+        "/v1/chat/completions": 3,
+        "/v1/embeddings": 1,
+    }
 
 
 @given(st.binary(max_size=200))

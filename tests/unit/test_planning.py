@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from batchdrop.core import limits
 from batchdrop.core.lines import windows
-from batchdrop.core.planning import Cut, Cutter, Limits, estimated_tokens
+from batchdrop.core.planning import Cut, Cutter, Limits, Load, estimated_tokens
 
 URL = "/v1/chat/completions"
 
@@ -19,11 +19,21 @@ def request(custom_id: object = "a", model: str = "m", url: str = URL, **body: o
     return msgspec.json.encode(line)
 
 
-def cuts(data: bytes, limit: Limits | None = None, size: int = 1 << 20, cap: int = limits.LINE_BYTES) -> list[Cut]:
-    cutter = Cutter(limit or Limits())
+def cuts(
+    data: bytes,
+    limit: Limits | None = None,
+    size: int = 1 << 20,
+    cap: int = limits.LINE_BYTES,
+    steps: tuple[int, ...] = (),
+) -> list[Cut]:
+    cutter = Cutter(limit or Limits(), steps=steps)
     blocks: Iterable[bytes] = (data[at : at + size] for at in range(0, len(data), size))
     found = [cut for piece in windows(blocks, cap=cap) for cut in cutter.feed(piece)]
     return [*found, *cutter.finish()]
+
+
+def weight(load: Load) -> object:
+    return load.requests, load.bytes, load.inputs, load.answer_bytes
 
 
 def shape(found: list[Cut]) -> list[object]:
@@ -31,7 +41,8 @@ def shape(found: list[Cut]) -> list[object]:
         (
             (cut.first_byte, cut.end_byte, cut.first_line, cut.lines),
             (cut.requests, cut.invalid, cut.mapped, cut.answer_bytes),
-            (cut.plain, cut.loads, cut.refused, cut.head),
+            (cut.plain, cut.refused, cut.head),
+            [(pair, load if cut.plain else weight(load)) for pair, loads in cut.loads.items() for load in loads],
         )
         for cut in found
     ]
@@ -160,7 +171,7 @@ def test_every_line_is_in_one_batch_or_refused_whatever_the_blocks(
     limit = Limits(requests=requests, bytes=size)
     found = cuts(data, limit, block, cap=1_000)
 
-    assert shape(found) == shape(cuts(data, limit, cap=1_000))
+    assert shape(found) == shape(cuts(data, limit, cap=1_000)) == shape(cuts(data, limit, cap=1_000, steps=(500, 100)))
     texts_there = data.split(b"\n")
     filled = [number for number, text in enumerate(texts_there, 1) if text.strip()]
     sent = sum(load.requests for cut in found for loads in cut.loads.values() for load in loads)

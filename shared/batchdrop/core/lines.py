@@ -73,6 +73,15 @@ def lines(window: Window) -> Iterator[Line]:
         start = end
 
 
+def parts(window: Window, size: int) -> Iterator[Window]:
+    """The window in pieces of whole lines, of about ``size`` bytes."""
+    at, data = 0, window.data
+    while at < len(data):
+        end = data.rfind(b"\n", at, at + size) + 1 or data.find(b"\n", at + size) + 1 or len(data)
+        yield Window(window.offset + at, data[at:end])
+        at = end
+
+
 def is_blank(text: bytes | bytearray) -> bool:
     """Whether there is nothing but JSON's white space."""
     return not text or (text.isspace() and not text.strip(b" \t\r"))

@@ -6,13 +6,13 @@ Where a cut falls depends on the lines alone, never on how they came in.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from batchdrop.core import limits
 from batchdrop.core.ids import can_be_kept
 from batchdrop.core.judging import judge, too_large
-from batchdrop.core.lines import Line, TooLong, Window, is_blank, lines
-from batchdrop.core.request import Pair, Refusal, Request
+from batchdrop.core.lines import Line, TooLong, Window, is_blank, lines, parts
+from batchdrop.core.request import Pair, Refusal, Request, Weight
 from batchdrop.core.survey import Survey, survey
 
 if TYPE_CHECKING:
@@ -27,15 +27,6 @@ class Limits:
 
     requests: int = limits.REQUESTS_PER_BATCH
     bytes: int = limits.BYTES_PER_CHUNK
-
-
-class Weight(NamedTuple):
-    """What lines cost: how many requests, bytes as sent, texts to embed, projected bytes of answers."""
-
-    requests: int
-    bytes: int
-    inputs: int
-    answer_bytes: int
 
 
 @dataclass(slots=True)
@@ -112,10 +103,22 @@ class Cut:
             return len(self.loads) < limits.PAIRS_PER_CHUNK and self.batches < limits.BATCHES_PER_CHUNK
         return loads[-1].has_room(weight, limit) or self.batches < limits.BATCHES_PER_CHUNK
 
-    def extends(self, pair: Pair, weight: Weight, limit: Limits) -> bool:
-        """Whether requests fit without another batch being begun on the way."""
+    def has_room_for_all(self, found: Survey, end: int, limit: Limits) -> bool:
+        """Whether many lines fit, and a pair that has a batch needs no other on the way."""
+        if not self.reaches(found.requests, end) or not self.ids.isdisjoint(found.ids):
+            return False
+        new = len(found.weights.keys() - self.loads.keys())
+        answers = sum(weight.answer_bytes for weight in found.weights.values())
+        return (
+            self.answer_bytes + answers <= limits.PROJECTED_BYTES_PER_CHUNK
+            and len(self.loads) + new <= limits.PAIRS_PER_CHUNK
+            and self.batches + new <= limits.BATCHES_PER_CHUNK
+            and all(self._last(pair).has_room(weight, limit) for pair, weight in found.weights.items())
+        )
+
+    def _last(self, pair: Pair) -> Load:
         loads = self.loads.get(pair)
-        return (loads[-1] if loads else Load(0, 0)).has_room(weight, limit)
+        return loads[-1] if loads else Load(0, 0)
 
     def take(self, pair: Pair, weight: Weight, start: int, end: int, limit: Limits) -> None:
         loads = self.loads.setdefault(pair, [])
@@ -132,14 +135,17 @@ class Cut:
 
 
 _SHOWN = 5  #: refused lines that a chunk names
+_SURVEYED = 4 << 20  #: a window above this is one long line
+_STEPS = (1 << 17, 1 << 14)  #: a window that cannot be taken whole is tried in parts of these sizes
 
 
 class Cutter:
     """Takes windows in order, gives chunks as soon as they are full. ``lines`` counts the physical lines behind it."""
 
-    def __init__(self, limit: Limits, *, lines: int = 0) -> None:
+    def __init__(self, limit: Limits, *, lines: int = 0, steps: tuple[int, ...] = _STEPS) -> None:
         self.limit = limit
         self.lines = lines
+        self._steps = steps
         self._open: Cut | None = None
 
     @property
@@ -151,10 +157,7 @@ class Cutter:
         if isinstance(piece, TooLong):
             yield from self._alone(piece)
             return
-        found = survey(piece.data)
-        if found is None or not self._absorb(piece, found):
-            for line in lines(piece):
-                yield from self._line(line)
+        yield from self._window(piece, self._steps)
         if self._open and not self._open.reaches(0, piece.end):
             yield from self.finish()
 
@@ -170,23 +173,28 @@ class Cutter:
         refused = [(self.lines, "line_too_long")]
         yield Cut(piece.offset, piece.end, self.lines, self.lines, 1, 1, plain=False, refused=refused, head=piece.head)
 
-    def _absorb(self, window: Window, found: Survey) -> bool:
-        """Take all lines of a window at once, if that changes nothing."""
+    def _window(self, window: Window, steps: tuple[int, ...]) -> Iterator[Cut]:
+        size = len(window.data)
+        if size <= _SURVEYED and self._absorb(window):
+            return
+        if steps and steps[0] < size <= _SURVEYED:
+            for part in parts(window, steps[0]):
+                yield from self._window(part, steps[1:])
+        else:
+            for line in lines(window):
+                yield from self._line(line)
+
+    def _absorb(self, window: Window) -> bool:
+        """Take all lines of a window at once, if that comes to the same as one by one."""
+        found = survey(window.data)
         cut = self._open or self._opened(window.offset)
-        size = len(window.data) + (not window.data.endswith(b"\n"))
-        weight = Weight(found.requests, size, found.inputs, found.answer_bytes)
-        fits = (
-            cut.reaches(found.requests, window.end)
-            and cut.has_room(found.pair, weight, self.limit)
-            and cut.extends(found.pair, weight, self.limit)
-            and cut.ids.isdisjoint(found.ids)
-        )
-        if not fits:
+        if found is None or not cut.has_room_for_all(found, window.end, self.limit):
             return False
         self._open = cut
-        cut.plain = cut.plain and cut.lines in (0, self.lines)
+        cut.plain = cut.plain and cut.lines in (0, self.lines) and not found.crlf
         self.lines += found.requests
-        cut.take(found.pair, weight, window.offset, window.end, self.limit)
+        for pair, weight in found.weights.items():
+            cut.take(pair, weight, window.offset, window.end, self.limit)
         cut.ids |= found.ids
         cut.reach(found.requests, self.lines, window.end)
         return True
@@ -196,13 +204,12 @@ class Cutter:
         if is_blank(line.text):
             return
         verdict = judge(line.text)
-        size = len(line.text)
-        if self._open and not self._fits(self._open, verdict, size, line.end):
+        if self._open and not self._fits(self._open, verdict, line):
             yield from self.finish()
         cut = self._open = self._open or self._opened(line.start, self.lines)
         cut.plain = cut.plain and not line.crlf and cut.lines in (0, self.lines - 1)
         if isinstance(verdict, Request):
-            verdict = self._take(cut, verdict, size, line)
+            verdict = self._take(cut, verdict, line)
         if isinstance(verdict, Refusal):
             _refuse(cut, self.lines, verdict)
         cut.reach(1, self.lines, line.end)
@@ -210,16 +217,16 @@ class Cutter:
     def _opened(self, start: int, line: int = 0) -> Cut:
         return Cut(start, start, line or self.lines + 1, 0)
 
-    def _fits(self, cut: Cut, verdict: Request | Refusal, size: int, end: int) -> bool:
-        if not cut.reaches(1, end):
+    def _fits(self, cut: Cut, verdict: Request | Refusal, line: Line) -> bool:
+        if not cut.reaches(1, line.end):
             return False
         if isinstance(verdict, Refusal):
             return True
-        weight, _ = cut.weigh(verdict, size)
+        weight, _ = cut.weigh(verdict, len(line.text))
         return weight.bytes > self.limit.bytes or cut.has_room(verdict.pair, weight, self.limit)
 
-    def _take(self, cut: Cut, request: Request, size: int, line: Line) -> Request | Refusal:
-        weight, kept = cut.weigh(request, size)
+    def _take(self, cut: Cut, request: Request, line: Line) -> Request | Refusal:
+        weight, kept = cut.weigh(request, len(line.text))
         if weight.bytes > self.limit.bytes:
             return too_large(self.limit.bytes)
         cut.take(request.pair, weight, line.start, line.end, self.limit)

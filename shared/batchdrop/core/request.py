@@ -23,6 +23,15 @@ class Pair(NamedTuple):
     endpoint: str
 
 
+class Weight(NamedTuple):
+    """What lines cost: how many requests, bytes as sent, texts to embed, projected bytes of answers."""
+
+    requests: int
+    bytes: int
+    inputs: int
+    answer_bytes: int
+
+
 class Request(msgspec.Struct, frozen=True, gc=False):
     """A line that can be sent.
 

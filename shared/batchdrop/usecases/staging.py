@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
     from batchdrop.core.lines import TooLong
-    from batchdrop.core.planning import Weight
+    from batchdrop.core.request import Weight
     from batchdrop.ports import ObjectStore, Readable
 
     Text = bytes | bytearray | Raw
