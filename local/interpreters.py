@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_ASK = "import pip, sys; print('%d.%d' % sys.version_info[:2], sys.base_prefix)"
+_ASK = "import pip, sys; print('%d.%d' % sys.version_info[:2], sys.executable)"
 _SECONDS = 30
 
 
@@ -40,4 +40,4 @@ def _ask(candidate: str) -> tuple[str, Path] | None:
         ).stdout.split(maxsplit=1)
     except (OSError, subprocess.SubprocessError):
         return None
-    return answer[0], Path(answer[1].strip()) / "bin"
+    return answer[0], Path(answer[1].strip()).parent
