@@ -146,7 +146,9 @@ def _parts(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
     for block in blocks:
         held += block
         while len(held) >= size:
-            yield bytes(held[:size])
+            with memoryview(held) as view:
+                part = bytes(view[:size])
             del held[:size]
+            yield part
     if held:
         yield bytes(held)
