@@ -25,6 +25,7 @@ def app() -> bootstrap.App:
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
     deadline = bootstrap.deadline(context)
+    telemetry.count(metrics, {telemetry.Metric.MESSAGES: len(event["Records"])})
     for record in event["Records"]:
         for message in events.parse(record["body"]):
             if not isinstance(message, events.Task) or message.name != "collect":

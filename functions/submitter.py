@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from batchdrop import bootstrap, telemetry
 from batchdrop.core import events
+from batchdrop.telemetry import Metric
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
+
+    from batchdrop.core.model import Job
+    from batchdrop.ports import Deadline
 
 logger = telemetry.logger()
 metrics = telemetry.metrics()
@@ -27,19 +31,26 @@ def app() -> bootstrap.App:
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> None:
-    deadline = bootstrap.deadline(context)
+    telemetry.count(metrics, {Metric.MESSAGES: len(event["Records"])})
     for record in event["Records"]:
         for message in events.parse(record["body"]):
-            match message:
-                case events.Dropped():
-                    job = app().plan(message.bucket, message.key, message.version_id, deadline)
-                    logger.info("plan", extra=telemetry.about(message, job))
-                case events.Task(name="plan"):
-                    job = app().plan.resume(message.key.job_id, deadline)
-                    logger.info("plan", extra=telemetry.about(message, job))
-                case events.Task(name="submit"):
-                    outcome = app().submit(message.key, deadline)
-                    telemetry.count(metrics, {telemetry.Metric.BATCHES_CREATED: int(outcome == "created")})
-                    logger.info(outcome, extra=telemetry.about(message))
-                case _:
-                    raise ValueError(f"the submitter knows no task {message.name!r}")
+            take(message, bootstrap.deadline(context))
+
+
+def take(message: events.Event, deadline: Deadline) -> None:
+    match message:
+        case events.Dropped():
+            planned(message, app().plan(message.bucket, message.key, message.version_id, deadline))
+        case events.Task(name="plan"):
+            planned(message, app().plan.resume(message.key.job_id, deadline))
+        case events.Task(name="submit"):
+            outcome = app().submit(message.key, deadline)
+            telemetry.count(metrics, {Metric.BATCHES_CREATED: int(outcome == "created")})
+            logger.info(outcome, extra=telemetry.about(message))
+        case _:
+            raise ValueError(f"the submitter knows no task {message.name!r}")
+
+
+def planned(message: events.Event, job: Job | None) -> None:
+    telemetry.count(metrics, telemetry.of_plan(job))
+    logger.info("plan", extra=telemetry.about(message, job))

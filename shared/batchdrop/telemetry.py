@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from batchdrop.core.events import Dropped
+from batchdrop.core.model import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +19,15 @@ if TYPE_CHECKING:
     from batchdrop.usecases.poll import Tick
 
 
-class Metric(StrEnum):
-    """Metrics of the namespace ``Batchdrop``; each is a count."""
+NAMESPACE = "Batchdrop"
 
+
+class Metric(StrEnum):
+    """Metrics of the namespace; each is a count."""
+
+    MESSAGES = "Messages"
+    JOBS_STARTED = "JobsStarted"
+    JOBS_FAILED = "JobsFailed"
     JOBS_OPEN = "JobsOpen"
     BATCHES_OPEN = "BatchesOpen"
     BATCHES_BLOCKED = "BatchesBlocked"
@@ -43,8 +50,8 @@ def logger() -> Logger:
 
 
 def metrics() -> Metrics:
-    """The metrics sink; its namespace comes from Powertools' own environment variable."""
-    return Metrics()
+    """The metrics sink; the service, which is the stack's name, comes from Powertools' own environment variable."""
+    return Metrics(namespace=NAMESPACE)
 
 
 def about(event: Event, job: Job | None = None) -> dict[str, str]:
@@ -53,6 +60,12 @@ def about(event: Event, job: Job | None = None) -> dict[str, str]:
     if isinstance(event, Dropped):
         return {"bucket": event.bucket, "key": event.key, "version_id": str(event.version_id)} | became
     return {"task": event.name, "job_id": event.key.job_id, "item": event.key.item} | became
+
+
+def of_plan(job: Job | None) -> dict[Metric, int]:
+    """What a plan came to, in counts."""
+    state = job.state if job else None
+    return {Metric.JOBS_STARTED: state is JobState.RUNNING, Metric.JOBS_FAILED: state is JobState.FAILED}
 
 
 def of_tick(tick: Tick) -> dict[Metric, int]:
@@ -76,4 +89,4 @@ def of_tick(tick: Tick) -> dict[Metric, int]:
 def count(metrics: Metrics, values: Mapping[Metric, int]) -> None:
     """Record counts; zeros too, so that an alarm sees that all is well."""
     for name, value in values.items():
-        metrics.add_metric(name=name.value, unit=MetricUnit.Count, value=value)
+        metrics.add_metric(name=name.value, unit=MetricUnit.Count, value=int(value))

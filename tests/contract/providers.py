@@ -81,7 +81,7 @@ def local(**settings: object) -> Iterator[Local]:
         try:
             yield Local(api, server, key)
         finally:
-            api._client.shared.close()
+            api.close()
 
 
 def request(custom_id: str, text: str = "hello") -> dict[str, object]:
@@ -136,4 +136,4 @@ def api_at(url: str) -> Iterator[OpenAIBatches]:
     try:
         yield api
     finally:
-        api._client.shared.close()
+        api.close()

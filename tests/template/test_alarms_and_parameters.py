@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchdrop import telemetry
+from batchdrop.telemetry import NAMESPACE
 
 if TYPE_CHECKING:
     from tests.template.reading import Template
@@ -99,7 +100,7 @@ def test_alarms_watch_metrics_that_the_functions_send(template: Template) -> Non
     variables = template.properties("Poller")["Environment"]["Variables"]
     watched = set()
     for alarm in template.of_type("AWS::CloudWatch::Alarm").values():
-        if alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]:
+        if alarm["Namespace"] == NAMESPACE:
             assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
             watched.add(alarm["MetricName"])
     assert telemetry.Metric.BATCHES_BLOCKED in watched

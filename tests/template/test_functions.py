@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.template.reading import Template
 
 NAMES = ("Submitter", "Poller", "Collector")
-POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL", "POWERTOOLS_METRICS_NAMESPACE"}
+POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
 
 
 def mappings(template: Template) -> list[dict[str, Any]]:

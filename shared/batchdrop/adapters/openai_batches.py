@@ -47,6 +47,10 @@ class OpenAIBatches:
         self._key = key
         self._client = Client(base_url, key.current)
 
+    def close(self) -> None:
+        """Let go of the connections. A function keeps them for its next invocation."""
+        self._client.close()
+
     # the two calls that make something
     def upload(self, name: str, body: Replayable) -> str:
         def send(client: OpenAI) -> LegacyAPIResponse[Any]:

@@ -42,6 +42,11 @@ class Client:
         http = _http(SILENCE_SECONDS)
         return OpenAI(base_url=self._base_url, api_key=self._key, max_retries=0, timeout=http.timeout, http_client=http)
 
+    def close(self) -> None:
+        """Let go of the kept connections, if any were made."""
+        if "shared" in vars(self):
+            self.shared.close()
+
     @contextmanager
     def once(self, seconds: float) -> Iterator[OpenAI]:
         """For a call that must not be repeated: one attempt on a connection of its own, ended after ``seconds``.

@@ -1,0 +1,61 @@
+"""Every event in ``events/``, each on the function that it is for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from batchdrop.core import naming
+from tests.functions.stack import INPUT, Stack
+
+EVENTS = Path(__file__).parents[2] / "events"
+NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
+SAMPLE = (EVENTS / "sample.jsonl").read_bytes()
+DROPS = {
+    "submitter-eventbridge": "reviews/sample.jsonl",
+    "submitter-s3-multipart": "reviews/sample.jsonl",
+    "submitter-s3-odd-key": "reviews/a b+c%2Fü.jsonl",
+    "submitter-s3-put": "reviews/sample.jsonl",
+}
+
+
+def event(name: str) -> dict[str, Any]:
+    return dict(json.loads((EVENTS / f"{name}.json").read_text()))
+
+
+def test_there_is_an_event_for_every_function() -> None:
+    assert {name.split("-")[0] for name in NAMES} == {"submitter", "poller", "collector"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_event_about_nothing_that_we_know_does_no_harm(stack: Stack, name: str) -> None:
+    stack.call(name.split("-", maxsplit=1)[0], event(name))
+    assert [item for item in stack.items() if item["item"]["S"] == "job"] == []
+
+
+@pytest.mark.parametrize(("name", "key"), DROPS.items())
+def test_an_event_about_a_dropped_file_starts_its_job(stack: Stack, name: str, key: str) -> None:
+    version = stack.drop(key, SAMPLE)
+    stack.call("submitter", event(name))
+    (job,) = [item for item in stack.items() if item["item"]["S"] == "job"]
+    assert job["job_id"]["S"] == naming.job_id(INPUT, key, version)
+    assert job["state"]["S"] == "running"
+
+
+@pytest.mark.parametrize("name", ["submitter-s3-test-event", "submitter-s3-ignored", "submitter-s3-foreign-bucket"])
+def test_what_is_no_input_starts_nothing(stack: Stack, name: str) -> None:
+    stack.drop("x.jsonl", SAMPLE)
+    stack.call("submitter", event(name))
+    assert stack.items() == []
+
+
+def test_a_message_of_nobodys_is_left_for_the_dead_letter_queue(stack: Stack) -> None:
+    with pytest.raises(ValueError, match="neither a task nor"):
+        stack.call("submitter", {"Records": [{"body": '{"hello": "world"}'}]})
+    with pytest.raises(ValueError, match="knows no task"):
+        stack.call("submitter", {"Records": [{"body": '{"task": "collect", "job_id": "j", "item": "job"}'}]})
+    with pytest.raises(ValueError, match="collect tasks only"):
+        stack.call("collector", {"Records": [{"body": '{"task": "plan", "job_id": "j"}'}]})
