@@ -72,10 +72,11 @@ lock: .venv/stamp  ## write the locks anew from pyproject.toml
 	  awk '/^[^ ]/ {uv = /^uv==/} uv' requirements-dev.txt > .venv/uv.txt; \
 	  $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.txt; \
 	fi
-	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes $<
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes $<
 	@touch $@
 
-# What the functions run on here: the layer's lock beside what the Lambda runtime brings.
+# What the functions run on here: the layer's lock beside what the Lambda runtime brings. Compiled, since several
+# processes of functions start at once.
 .local/lambda/stamp: shared/requirements.txt local/requirements-lambda.txt | .venv/stamp
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
 	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(@D)/bin/python --require-hashes $^
@@ -83,5 +84,5 @@ lock: .venv/stamp  ## write the locks anew from pyproject.toml
 
 .local/%/stamp: local/requirements-%.txt | .venv/stamp
 	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(@D)
-	@$(BIN)/uv pip sync --quiet --compile-bytecode --python $(@D)/bin/python --require-hashes $<
+	@$(BIN)/uv pip sync --quiet --python $(@D)/bin/python --require-hashes $<
 	@touch $@
