@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -39,10 +40,17 @@ def clock() -> FakeClock:
 def s3() -> Iterator[S3Client]:
     """The stack's three buckets, as the template makes them."""
     with mock_aws():
-        client = boto3.client("s3")
+        client = _client()
         for bucket in ("input", "output", "work"):
             client.create_bucket(Bucket=bucket)
         for bucket in ("input", "output"):
             client.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
-        moto_s3.mend(client)
         yield client
+
+
+@functools.cache
+def _client() -> S3Client:
+    # A quarter of a second each; what it is asked reaches the mock that is in force.
+    client: S3Client = boto3.client("s3")
+    moto_s3.mend(client)
+    return client

@@ -21,8 +21,11 @@ MAY = {
     "settings": ({"core"}, {"msgspec"}),
     "telemetry": ({"core", "usecases"}, {"aws_lambda_powertools"}),
     "bootstrap": ({"core", "ports", "usecases", "adapters", "settings"}, {"aws_lambda_powertools", "boto3"}),
-    # The use cases are named there as types alone.
-    "functions": ({"bootstrap", "core", "settings", "telemetry", "usecases"}, {"aws_lambda_powertools", "msgspec"}),
+    # Ports and use cases are named there as types alone.
+    "functions": (
+        {"bootstrap", "core", "ports", "settings", "telemetry", "usecases"},
+        {"aws_lambda_powertools", "msgspec"},
+    ),
     "__init__": (set(), set()),
 }
 #: The environment is read by the handlers, which hand it to ``settings``.
