@@ -52,6 +52,7 @@ class FileStore:
         self._files: dict[str, StoredFile] = {}
         self._scratch = itertools.count(1)
         directory.mkdir(parents=True, exist_ok=True)
+        self.clear()  # what a former run left has no record any more
 
     def scratch_path(self) -> Path:
         """A new path on the same disk, for a file that is still being written."""
@@ -99,8 +100,9 @@ class FileStore:
     def clear(self) -> None:
         """Remove every file, finished or not."""
         self._files.clear()
-        for path in self._directory.iterdir():
-            path.unlink()
+        for pattern in ("file-*", "scratch-*"):
+            for path in self._directory.glob(pattern):
+                path.unlink()
 
     def _drop(self, file_id: str) -> None:
         stored = self._files.pop(file_id, None)

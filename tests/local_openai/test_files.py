@@ -85,9 +85,9 @@ def test_an_expiry_is_kept_and_the_file_is_gone_after_it(client: openai.OpenAI, 
     admin.advance(3_599)
     assert client.files.content(stored.id).content
     admin.advance(1)
+    assert list(client.files.list()) == []
     with pytest.raises(openai.NotFoundError):
         client.files.content(stored.id)
-    assert list(client.files.list()) == []
 
 
 @pytest.mark.parametrize("policy", [{"anchor": "created_at", "seconds": 3_599}, {"anchor": "now", "seconds": 7_200}])

@@ -78,7 +78,7 @@ def test_uploads_and_cancels_lose_their_replies_too(client: openai.OpenAI, admin
 def test_a_reset_before_the_work_leaves_nothing(client: openai.OpenAI, admin: Admin) -> None:
     admin.fault("files.create", "reset_before")
     with pytest.raises(openai.APIConnectionError):
-        upload(client, lines(50_000))
+        upload(client, lines(5_000))
     assert admin.state()["files"] == []
     entry = admin.journal("files.create")[0]
     assert (entry["status"], entry["effect"]) == (None, False)

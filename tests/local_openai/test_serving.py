@@ -91,6 +91,18 @@ def test_a_reset_forgets_everything_and_starts_the_ids_again(sdk: openai.OpenAI)
         assert server.admin.executions() == {"q-0": 1}
 
 
+def test_a_data_directory_of_a_former_run_is_taken_over_empty(sdk: openai.OpenAI, tmp_path: Path) -> None:
+    for _ in range(2):
+        with serve(data=tmp_path) as server:
+            client = sdk.with_options(base_url=server.base_url)
+            assert client.files.list().data == []
+            batch = start(client, lines(3))
+            server.admin.wait_until_idle()
+            assert counts(client.batches.retrieve(batch.id)) == (3, 3, 0)
+            upload(client, lines(1))
+            (tmp_path / "files" / "scratch-2").write_bytes(b"left over")
+
+
 def test_a_server_may_stop_while_batches_run(sdk: openai.OpenAI) -> None:
     for _ in range(5):
         with serve() as server:
