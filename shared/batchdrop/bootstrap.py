@@ -19,7 +19,7 @@ from batchdrop.adapters.messages import AwsMessages
 from batchdrop.adapters.openai_batches import OpenAIBatches
 from batchdrop.adapters.s3 import S3Objects
 from batchdrop.adapters.secrets import ApiKey
-from batchdrop.core.planning import Limits
+from batchdrop.core.cut import Limits
 from batchdrop.settings import Settings
 from batchdrop.usecases.admit import Admit
 from batchdrop.usecases.announce import Announce

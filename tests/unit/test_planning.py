@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchdrop.core import limits
+from batchdrop.core.cut import Cut, Limits, Load
 from batchdrop.core.lines import windows
-from batchdrop.core.planning import Cut, Cutter, Limits, Load, estimated_tokens
+from batchdrop.core.planning import Cutter, estimated_tokens
 
 URL = "/v1/chat/completions"
 
@@ -132,6 +133,14 @@ def test_a_run_of_blank_lines_does_not_make_a_chunk_grow(monkeypatch: pytest.Mon
     found = [cut for piece in windows([data[:500], data[500:]]) for cut in cutter.feed(piece)]
     assert [cut.requests for cut in found] == [1]
     assert cutter.needs_from is None
+
+
+def test_blank_windows_are_counted_without_being_cut() -> None:
+    cutter = Cutter(Limits())
+    pieces = windows([b"\n" * 100 + b" \r\n", request("a") + b"\n" * 50])
+    assert [cut for piece in pieces for cut in cutter.feed(piece)] == []
+    [cut] = cutter.finish()
+    assert (cut.first_line, cut.lines, cutter.lines, cut.plain) == (102, 102, 151, True)
 
 
 def test_a_token_is_guessed_per_four_bytes_and_one_per_request() -> None:

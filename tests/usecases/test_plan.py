@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from batchdrop.core.cut import Limits
 from batchdrop.core.model import BatchState, InvalidLines, JobState, Options, Usage
-from batchdrop.core.planning import Limits
 from tests.fakes.clock import FakeDeadline
 from tests.fakes.objects import InMemoryObjects
 from tests.usecases.planning_stack import PlanningStack, request

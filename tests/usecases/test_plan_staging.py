@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batchdrop.core import limits, naming
+from batchdrop.core.cut import Limits
 from batchdrop.core.manifest import Refused, Sent
 from batchdrop.core.model import JobState
-from batchdrop.core.planning import Limits
 from tests.usecases.planning_stack import PlanningStack, request
 
 

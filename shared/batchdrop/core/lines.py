@@ -83,8 +83,8 @@ def parts(window: Window, size: int) -> Iterator[Window]:
 
 
 def is_blank(text: bytes | bytearray) -> bool:
-    """Whether there is nothing but JSON's white space."""
-    return not text or (text.isspace() and not text.strip(b" \t\r"))
+    """Whether there is nothing but JSON's white space, line breaks among it."""
+    return not text or (text.isspace() and not text.strip(b" \t\r\n"))
 
 
 def _one_line(window: Window) -> Line:

@@ -19,7 +19,7 @@ from batchdrop.usecases.reading import looks_like, reading
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from batchdrop.core.planning import Cut
+    from batchdrop.core.cut import Cut
     from batchdrop.ports import Clock, Deadline, Ledger, Messages, ObjectStore
     from batchdrop.usecases.announce import Announce
     from batchdrop.usecases.opening import Open
@@ -175,6 +175,7 @@ def _cuts(source: Input, cutter: Cutter) -> Iterator[Cut]:
     for piece in source.pieces():
         yield from cutter.feed(piece)
         source.forget(cutter.needs_from)
+        del piece  # it may be one long line, and copying its chunk reads it once more
     yield from cutter.finish()
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
+    from batchdrop.core.cut import Cut
     from batchdrop.core.lines import TooLong
     from batchdrop.core.model import Job
-    from batchdrop.core.planning import Cut
     from batchdrop.ports import Deadline, ObjectStore
 
     Pieces = Iterator[Window | TooLong]

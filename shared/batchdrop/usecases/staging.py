@@ -11,10 +11,10 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 import msgspec
 
 from batchdrop.core import limits, manifest, naming
+from batchdrop.core.cut import Cut, Limits, Load
 from batchdrop.core.judging import judge, too_large
 from batchdrop.core.lines import HEAD_BYTES, Window, is_blank, lines
 from batchdrop.core.model import Source
-from batchdrop.core.planning import Cut, Limits, Load
 from batchdrop.core.request import NULL, Pair, Refusal, Request
 from batchdrop.core.rewriting import original_id, rewritten
 

@@ -13,7 +13,7 @@ from batchdrop.core.planning import estimated_tokens
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from batchdrop.core.planning import Cut, Load
+    from batchdrop.core.cut import Cut, Load
     from batchdrop.core.request import Pair
     from batchdrop.usecases.staging import Staged
 
