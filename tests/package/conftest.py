@@ -22,6 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.package)
+            item.add_marker(pytest.mark.xdist_group("package"))  # one build for all
 
 
 @dataclass(frozen=True, slots=True)
