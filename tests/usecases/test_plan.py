@@ -160,7 +160,7 @@ def test_options_are_frozen_in_the_job_and_its_batches() -> None:
         (b"<!DOCTYPE html><html></html>", "no_valid_requests", "HTML"),
         (b"PK\x03\x04zzzz\nzz", "unsupported_type", "zip"),
         ("x\n".encode("utf-16"), "unsupported_type", "UTF-16"),
-        (gzip.compress(gzip.compress(b"x")), "no_valid_requests", "packed twice"),
+        (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "no_valid_requests", "packed twice"),
         (b'{"messages":[]}\n', "no_valid_requests", "Wrap"),
         (b"hello\n", "no_valid_requests", "custom_id"),
     ],
