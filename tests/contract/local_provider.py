@@ -12,6 +12,7 @@ from tests.contract.providers import Local, local, upload
 @pytest.fixture(scope="module")
 def running() -> Iterator[Local]:
     with local() as provider:
+        provider.api.page()  # the first call imports the SDK, which would count as waiting
         yield provider
 
 

@@ -53,7 +53,7 @@ def test_silence_after_a_create_is_outcome_unknown(
 
 def trickle() -> Iterator[bytes]:
     yield b"HTTP/1.1 200 OK\r\nX-Slow: "
-    while True:
+    for _ in range(200):
         time.sleep(0.05)
         yield b"."
 

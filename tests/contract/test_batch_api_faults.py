@@ -7,10 +7,11 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
-from batchdrop.adapters import openai_client
+from batchdrop.adapters import openai_batches, openai_client
 from batchdrop.core.errors import BatchdropError, Misconfigured, Rejected, RetryLater
 from batchdrop.ports import BatchApi
 from tests.contract.local_provider import file_id, provider, running
@@ -164,6 +165,18 @@ def test_a_download_that_is_cut_is_for_later(provider: Local, how: str, at: int)
         read()
     assert len(came) <= at
     assert len(download(provider.api, file_id)) > 300_000
+
+
+def test_a_download_that_ends_before_its_announced_length_is_for_later() -> None:
+    answer = SimpleNamespace(
+        headers={"content-length": "10"},
+        iter_bytes=lambda _: iter([b"12345"]),
+        http_response=SimpleNamespace(num_bytes_downloaded=5),
+    )
+    blocks = openai_batches._whole(answer)  # type: ignore[arg-type]  # a transport that does not check by itself
+    assert next(blocks) == b"12345"
+    with pytest.raises(RetryLater):
+        next(blocks)
 
 
 def test_a_download_is_asked_for_plain_so_that_its_length_can_be_checked(provider: Local) -> None:

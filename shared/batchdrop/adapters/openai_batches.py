@@ -156,10 +156,12 @@ class OpenAIBatches:
 
         try:
             return call()
-        except AuthenticationError:
-            if not self._key.renewed():
-                raise
-            return call()
+        except AuthenticationError as error:
+            refused = error
+        # Out here, so that no other error carries this one along: its text may hold the key.
+        if not self._key.renewed():
+            raise refused
+        return call()
 
 
 def _whole(answer: APIResponse[bytes]) -> Iterator[bytes]:
