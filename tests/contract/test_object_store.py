@@ -94,6 +94,13 @@ def test_a_range_is_half_open(store: ObjectStore) -> None:
         assert stream.read(1) == b""
 
 
+def test_a_range_of_an_older_version_is_a_range_of_that_version(store: ObjectStore) -> None:
+    older = put(store, "a", b"0123456789")
+    put(store, "a", b"abcdefghij")
+    with store.open(source("a", 2, 5, version_id=older.version_id)) as stream:
+        assert stream.read() == b"234"
+
+
 def test_reads_give_at_most_what_was_asked_until_the_end(store: ObjectStore) -> None:
     put(store, "a", b"0123456789")
     with store.open(source("a", 1, 9)) as stream:

@@ -30,9 +30,13 @@ DATA = bytes(index % 251 for index in range(300_000))
 
 @dataclass
 class Flaky:
-    """An object store of one object. Each answer stops after the next number in ``cuts``; then they come whole."""
+    """An object store of one object. Each answer stops after the next number in ``cuts``; then they come whole.
+
+    ``deaf``: it does not hear which range it is asked for.
+    """
 
     cuts: list[int] = field(default_factory=list)
+    deaf: bool = False
     etags: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     held: list[str | None] = field(default_factory=list)
@@ -52,9 +56,11 @@ def flaky(**how: Any) -> Iterator[Flaky]:
             state.ranges.append(self.headers["Range"])
             state.held.append(self.headers["If-Match"])
             first, last = map(int, self.headers["Range"].removeprefix("bytes=").split("-"))
-            body = DATA[first : last + 1]
-            self.send_response(206)
+            body = DATA if state.deaf else DATA[first : last + 1]
+            self.send_response(200 if state.deaf else 206)
             self.send_header("Content-Length", str(len(body)))
+            if not state.deaf:
+                self.send_header("Content-Range", f"bytes {first}-{last}/{len(DATA)}")
             self.send_header("ETag", '"e1"')
             self.end_headers()
             self.wfile.write(body[: state.cuts.pop(0)] if state.cuts else body)
@@ -96,6 +102,11 @@ def test_a_store_that_never_gets_further_is_left_to_the_queue() -> None:
         with pytest.raises(RetryLater):
             body.read(100)
     assert len(server.ranges) == CUTS_IN_A_ROW
+
+
+def test_other_bytes_than_those_asked_for_are_not_taken() -> None:
+    with flaky(deaf=True) as server, pytest.raises(RuntimeError), server.store().open(source("a", 100, 200)):
+        pytest.fail("took the start of the object for its middle")
 
 
 @pytest.fixture

@@ -115,5 +115,8 @@ class Range:
                 **same,
                 Range=f"bytes={first}-{source.end_byte - 1}",
             )
+        if not answer.get("ContentRange", "").startswith(f"bytes {first}-"):
+            answer["Body"].close()
+            raise RuntimeError(f"{self._place}: byte {first} was asked for, something else came")
         self._etag = answer["ETag"]
         return answer["Body"]
