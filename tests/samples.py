@@ -46,7 +46,13 @@ def job(**changes: Any) -> Job:
 
 
 def source(**changes: Any) -> Source:
-    values: dict[str, Any] = {"bucket": "input", "key": "reviews.jsonl", "version_id": "v1", "first_byte": 0, "end_byte": 100}
+    values: dict[str, Any] = {
+        "bucket": "input",
+        "key": "reviews.jsonl",
+        "version_id": "v1",
+        "first_byte": 0,
+        "end_byte": 100,
+    }
     return Source(**values | changes)
 
 

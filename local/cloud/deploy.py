@@ -5,20 +5,23 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import shutil
 import time
 import zipfile
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from local.build import compile_all
 from local.cloud import template
-from local.cloud.place import ROOT, TEMPLATE
+from local.cloud.place import LAMBDA_PYTHON, ROOT, TEMPLATE
 from local.cloud.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from mypy_boto3_s3 import S3Client
 
@@ -48,6 +51,7 @@ def deploy(clients: Clients, name: str, parameters: Mapping[str, str], root: Pat
     loaded = template.load(root / "template.yaml")
     clients.s3.create_bucket(Bucket=_ARTIFACTS)
     _point_to_code(loaded, clients.s3, root)
+    _resolve_concurrency(loaded, parameters)
     try:
         clients.cloudformation.create_stack(
             StackName=name,
@@ -66,19 +70,33 @@ def deploy(clients: Clients, name: str, parameters: Mapping[str, str], root: Pat
 
 def _point_to_code(loaded: dict[str, Any], s3: S3Client, root: Path) -> None:
     # The layer's dependencies are in the functions' environment: for this machine, and not unpacked by each worker.
-    layer = _upload(s3, root / "shared", "batchdrop/**/*", prefix="python/")
-    loaded["Globals"]["Function"]["CodeUri"] = _upload(s3, root / "functions", "**/*")
+    with TemporaryDirectory() as folder:
+        package = Path(folder) / "python" / "batchdrop"
+        shutil.copytree(root / "shared" / "batchdrop", package, ignore=shutil.ignore_patterns("__pycache__"))
+        compile_all([package], LAMBDA_PYTHON)
+        layer = _upload(s3, Path(folder))
+    loaded["Globals"]["Function"]["CodeUri"] = _upload(s3, root / "functions")
     for resource in loaded["Resources"].values():
         if resource["Type"] == "AWS::Serverless::LayerVersion":
             resource["Properties"]["ContentUri"] = layer
 
 
-def _upload(s3: S3Client, folder: Path, pattern: str, prefix: str = "") -> str:
+def _resolve_concurrency(loaded: dict[str, Any], parameters: Mapping[str, str]) -> None:
+    """MiniStack 1.5.33 hands a parameter of type Number on as text, and its queues then feed nobody."""
+    for resource in loaded["Resources"].values():
+        for event in resource.get("Properties", {}).get("Events", {}).values():
+            scaling = event["Properties"].get("ScalingConfig", {})
+            if isinstance(wanted := scaling.get("MaximumConcurrency"), dict):
+                name = wanted["Ref"]
+                scaling["MaximumConcurrency"] = int(parameters.get(name) or loaded["Parameters"][name]["Default"])
+
+
+def _upload(s3: S3Client, folder: Path) -> str:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for path in sorted(folder.glob(pattern)):
-            if path.is_file() and path.suffix != ".pyc":
-                archive.write(path, prefix + str(path.relative_to(folder)))
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder))
     key = hashlib.sha256(packed.getvalue()).hexdigest()
     s3.put_object(Bucket=_ARTIFACTS, Key=key, Body=packed.getvalue())
     return f"s3://{_ARTIFACTS}/{key}"

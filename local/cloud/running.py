@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LOCAL_OPENAI_KEY = "sk-local"
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+CONCURRENCY = "2"  #: each function in parallel is a process that starts: more of them take longer here, not shorter
 _READY_SECONDS = 60.0
 
 
@@ -138,7 +139,7 @@ def _start_openai(where: Place, servers: list[Server], *, tethered: bool) -> str
 
 def _parameters(wishes: Wishes, openai: str) -> dict[str, str]:
     base_url = wishes.base_url or (f"{openai}/v1" if openai else OPENAI_BASE_URL)
-    return {"OpenAIBaseUrl": base_url, **wishes.parameters}
+    return {"OpenAIBaseUrl": base_url, "MaxConcurrency": CONCURRENCY, **wishes.parameters}
 
 
 def _put_key(clients: Clients, deployment: Deployment, wishes: Wishes) -> None:

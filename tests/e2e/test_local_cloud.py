@@ -166,3 +166,12 @@ def _make_function(stack: World, name: str, code: str) -> str:
         Timeout=30,
     )
     return name
+
+
+def test_a_byte_range_of_an_older_version_is_that_range(stack: World) -> None:
+    s3, bucket = stack.clients.s3, stack.stack.output_bucket
+    old = s3.put_object(Bucket=bucket, Key="range", Body=b"0123456789")["VersionId"]
+    s3.put_object(Bucket=bucket, Key="range", Body=b"abcdefghij")
+    got = s3.get_object(Bucket=bucket, Key="range", VersionId=old, Range="bytes=3-5")
+    assert (got["ContentRange"], got["Body"].read()) == ("bytes 3-5/10", b"345")
+    s3.delete_object(Bucket=bucket, Key="range")

@@ -213,6 +213,7 @@ def test_the_errors_file_mended_and_dropped(world: World) -> None:
 
 def test_small_batches_and_an_answer_to_the_create_that_was_lost(stack_with: Callable[..., World]) -> None:
     world = stack_with(MaxRequestsPerBatch="7", CreateLeaseSeconds="1", SettleSeconds="5")
+    world.openai.configure(pace={"in_progress": 0.5})
     world.openai.fault("batches.create", "reset_after", nth=2)
     world.openai.fault("batches.create", "status_after", nth=4, status=502, html=True)
     world.drop("small/a.jsonl", requests(60, "small"))

@@ -24,6 +24,7 @@ DEFAULTS = {
     "KeepOpenAIFiles": "false",
     "PollSchedule": "rate(1 minute)",
     "Architecture": "arm64",
+    "MaxConcurrency": 20,
     "LogLevel": "INFO",
     "LogRetentionDays": 30,
     "SettleSeconds": 1800,

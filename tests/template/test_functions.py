@@ -93,7 +93,8 @@ def test_a_message_is_not_seen_again_while_its_function_may_still_run(template: 
 def test_messages_come_one_at_a_time_to_a_bounded_number_of_functions(template: Template) -> None:
     for mapping in mappings(template):
         assert mapping["BatchSize"] == 1
-        assert mapping["ScalingConfig"]["MaximumConcurrency"] >= 2
+        bound = mapping["ScalingConfig"]["MaximumConcurrency"]
+        assert int(template.parameters[bound["Ref"]] if isinstance(bound, dict) else bound) >= 2
 
 
 def test_no_function_takes_concurrency_from_the_rest_of_the_account(template: Template) -> None:

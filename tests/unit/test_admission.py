@@ -65,7 +65,10 @@ def test_the_limit_is_never_exceeded_where_every_batch_fits(sizes: list[tuple[in
 @pytest.mark.parametrize(
     ("text", "limit"),
     [
-        ("Enqueued token limit reached for gpt-4o-mini in organization org-X. Limit: 2,000,000 enqueued tokens.", 2_000_000),
+        (
+            "Enqueued token limit reached for gpt-4o-mini in organization org-X. Limit: 2,000,000 enqueued tokens.",
+            2_000_000,
+        ),
         ("Limit: 90000 enqueued tokens. Please try again", 90_000),
         ("Rate limit reached", None),
     ],
