@@ -71,14 +71,15 @@ def deploy(clients: Clients, name: str, parameters: Mapping[str, str], root: Pat
 def _point_to_code(loaded: dict[str, Any], s3: S3Client, root: Path) -> None:
     # The layer's dependencies are in the functions' environment: for this machine, and not unpacked by each worker.
     with TemporaryDirectory() as folder:
-        package = Path(folder) / "python" / "batchdrop"
-        shutil.copytree(root / "shared" / "batchdrop", package, ignore=shutil.ignore_patterns("__pycache__"))
-        compile_all([package], LAMBDA_PYTHON)
-        layer = _upload(s3, Path(folder))
-    loaded["Globals"]["Function"]["CodeUri"] = _upload(s3, root / "functions")
+        layer, functions = Path(folder) / "layer", Path(folder) / "functions"
+        skipped = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(root / "shared" / "batchdrop", layer / "python" / "batchdrop", ignore=skipped)
+        shutil.copytree(root / "functions", functions, ignore=skipped)
+        compile_all([layer, functions], LAMBDA_PYTHON)
+        layer_uri, loaded["Globals"]["Function"]["CodeUri"] = _upload(s3, layer), _upload(s3, functions)
     for resource in loaded["Resources"].values():
         if resource["Type"] == "AWS::Serverless::LayerVersion":
-            resource["Properties"]["ContentUri"] = layer
+            resource["Properties"]["ContentUri"] = layer_uri
 
 
 def _resolve_concurrency(loaded: dict[str, Any], parameters: Mapping[str, str]) -> None:
