@@ -1,14 +1,12 @@
-"""How finished parts become one object, and whether an object's name is ours to write."""
+"""How finished parts become one object."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Iterable, Iterator, Sequence
 
 MIB = 2**20
 #: S3's limits for multipart uploads, docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html, read 2026-11-22.
@@ -88,48 +86,3 @@ def merged(spans: Sequence[Span], most: int = MOST_PARTS) -> list[Sequence[Span]
     """Runs of neighbours, at most ``most`` of them, to be made into one object each before the last step."""
     size = -(-len(spans) // most)
     return [spans[start : start + size] for start in range(0, len(spans), size)]
-
-
-# ── names ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Holder(Enum):
-    """Who holds an output's name, as seen from one job."""
-
-    NOBODY = "write it if it is still absent"
-    OLDER = "an older run of the same input key: replace it"
-    US = "this very job: it is done"
-    OTHER = "a newer version, another input, or something that is not ours: take another name"
-
-
-@dataclass(frozen=True, slots=True)
-class Claimant:
-    """What a job says of itself on its outputs. ``is_newest``: of this key; it decides within the same second."""
-
-    job_id: str
-    input_key: str
-    input_version: str
-    last_modified: datetime
-    is_newest: bool
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        return {
-            "job-id": self.job_id,
-            "input-key": self.input_key,
-            "input-version": self.input_version,
-            "input-last-modified": self.last_modified.isoformat(),
-        }
-
-
-def holder(metadata: Mapping[str, str] | None, us: Claimant) -> Holder:
-    """Judge the metadata of the object that holds the name; None if nothing does."""
-    if metadata is None:
-        return Holder.NOBODY
-    if metadata.get("job-id") == us.job_id:
-        return Holder.US
-    if metadata.get("input-key") != us.input_key:
-        return Holder.OTHER
-    theirs, ours = metadata.get("input-last-modified", ""), us.metadata["input-last-modified"]
-    older = theirs < ours or (theirs == ours and us.is_newest)
-    return Holder.OLDER if older else Holder.OTHER

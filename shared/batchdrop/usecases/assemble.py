@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
-from batchdrop.core import assembly, naming
-from batchdrop.core.assembly import Claimant, Holder, Span
+from batchdrop.core import naming
+from batchdrop.core.assembly import Span
 from batchdrop.core.model import Chunk, ChunkState, Job, JobState
+from batchdrop.core.publishing import Claimant, Holder, claimant, holder
 from batchdrop.ports import (
     Clock,
     Deadline,
@@ -19,10 +19,10 @@ from batchdrop.ports import (
     ObjectStore,
     Written,
 )
+from batchdrop.usecases import pace
 from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.concatenate import Concatenate, Unfinished
 
-MARGIN = 60.0  #: a lease outlives the invocation by these seconds
 LOOKS = 10  #: at a name that keeps changing hands; then the poller asks again
 KINDS = ("errors", "results")  #: in this order: the results are what says that it is done
 
@@ -42,7 +42,7 @@ class Assemble:
         if job.state not in (JobState.RUNNING, JobState.ASSEMBLING) or job.open_chunks:
             return None
         now = self.clock.now()
-        mine = self.ledger.claim_job(job, lease=now + timedelta(seconds=deadline.remaining() + MARGIN), now=now)
+        mine = self.ledger.claim_job(job, lease=pace.lease(now, deadline), now=now)
         if mine is None:
             return None
         run = Concatenate(self.ledger, self.objects, self.output_bucket, mine, deadline)
@@ -58,7 +58,7 @@ class Assemble:
         chunks = list(self.ledger.chunks(run.job.job_id))
         if any(chunk.state is not ChunkState.COLLECTED for chunk in chunks):
             raise Unfinished
-        us = self._claimant(run.job)
+        us = claimant(run.job, self.ledger.newest_job(run.job.bucket, run.job.input_key))
         taken = run.job.published_as not in (None, run.job.stem) or self._is_taken(run.job, us)
         if not taken:
             outputs = self._under(run, run.job.stem, chunks, us)
@@ -105,7 +105,7 @@ class Assemble:
 
     def _look(self, key: str, us: Claimant) -> tuple[ObjectInfo | None, Holder]:
         info = self.objects.head(self.output_bucket, key)
-        return info, assembly.holder(info.metadata if info else None, us)
+        return info, holder(info.metadata if info else None, us)
 
     def _is_taken(self, job: Job, us: Claimant) -> bool:
         return any(self._look(naming.output_key(job.stem, kind), us)[1] is Holder.OTHER for kind in KINDS)
@@ -122,10 +122,6 @@ class Assemble:
         """Errors of an earlier run do not belong to these results."""
         if self._look(key, us)[1] is Holder.OLDER:
             self.objects.delete(self.output_bucket, key)
-
-    def _claimant(self, job: Job) -> Claimant:
-        newest = self.ledger.newest_job(job.bucket, job.input_key)
-        return Claimant(job.job_id, job.input_key, job.version_id, job.last_modified, newest in (None, job.job_id))
 
 
 def _spans(job: Job, chunks: Sequence[Chunk], kind: str) -> list[Span]:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from batchdrop.core import naming
-from batchdrop.core.model import Batch, Job, JobState
+from batchdrop.core.model import Batch, Job
+from batchdrop.core.status import is_final
 from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, ObjectStore
+from batchdrop.usecases import pace
 
-ENDED = frozenset({JobState.COMPLETED, JobState.FAILED, JobState.CANCELLED})
-KEPT = timedelta(days=30)  #: how long chunks and batches stay readable in the table
 STOP_SECONDS = 30.0  #: no further deletions with less than this left
 NOTE_EVERY = 200  #: batches between two notes of how far we are
 
@@ -29,7 +28,7 @@ class Clean:
 
     def __call__(self, job: Job, deadline: Deadline) -> bool:
         """Whether nothing is left; else another call goes on."""
-        if job.state not in ENDED or job.cleaned_at is not None:
+        if not is_final(job) or job.cleaned_at is not None:
             return False
         if not (self.keep_openai_files or self._delete_files(job, deadline)):
             return False
@@ -39,7 +38,7 @@ class Clean:
         if not self.objects.delete_prefix(self.work_bucket, f"{job.job_id}/", deadline):
             return False
         now = self.clock.now()
-        return self.ledger.note_cleaned(job, now=now, expires=now + KEPT)
+        return self.ledger.note_cleaned(job, now=now, expires=now + pace.KEPT)
 
     def _delete_files(self, job: Job, deadline: Deadline) -> bool:
         note = self.objects.head(self.work_bucket, _note_key(job))

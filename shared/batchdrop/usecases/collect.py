@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from batchdrop.core import naming
 from batchdrop.core.errors import Misconfigured, RetryLater
 from batchdrop.core.model import Batch, BatchState, Chunk, Job, Key
+from batchdrop.core.status import is_final
 from batchdrop.ports import Deadline, Ledger
 from batchdrop.usecases.assemble import Assemble
-from batchdrop.usecases.clean import ENDED, Clean
+from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.fetch import Fetch
 from batchdrop.usecases.join import Join
 
@@ -60,7 +61,7 @@ class Collect:
                 self._job(job, deadline)
 
     def _job(self, job: Job, deadline: Deadline) -> None:
-        if job.state not in ENDED:
+        if not is_final(job):
             ended = self.assemble(job, deadline)
             if ended is not None and _has_time(deadline):
                 self.clean(ended, deadline)

@@ -15,11 +15,11 @@ from batchdrop.core.answers import Sieve, Taken
 from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.model import Batch, BatchState, Item, Job, JobState, Source, Usage
 from batchdrop.ports import BatchApi, Clock, Deadline, Fetched, Ledger, LineError, Messages, ObjectStore
+from batchdrop.usecases import pace
 
 DOWNLOADS = 3  #: tries within one invocation; then the queue and the poller try again
 RESTART_SECONDS = 120.0  #: no new download with less than this left
 GRACE = timedelta(hours=1)  #: for so long a missing file may still turn up
-MARGIN = 60.0  #: a lease outlives the invocation by these seconds
 REST_SECONDS = 60.0  #: until the provider is asked again, where it does not say for how long it wants peace
 
 
@@ -52,8 +52,7 @@ class Fetch:
         if job is None or job.state is not JobState.RUNNING or batch.state is not BatchState.ENDED:
             return False
         now = self.clock.now()
-        lease = now + timedelta(seconds=deadline.remaining() + MARGIN)
-        mine = self.ledger.claim_ended(batch, lease=lease, now=now)
+        mine = self.ledger.claim_ended(batch, lease=pace.lease(now, deadline), now=now)
         if mine is None:
             return False
         try:

@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -18,8 +17,7 @@ from batchdrop.core.joining import Index, Joined, Joiner
 from batchdrop.core.lifecycle import FINAL
 from batchdrop.core.model import Batch, BatchState, Chunk, ChunkState, Job, JobState, Source
 from batchdrop.ports import Clock, Deadline, Ledger, ObjectStore
-
-MARGIN = 60.0  #: a lease outlives the invocation by these seconds
+from batchdrop.usecases import pace
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,7 @@ class Join:
         if job is None or job.state is not JobState.RUNNING or not _is_complete(fresh, batches):
             return False
         now = self.clock.now()
-        lease = now + timedelta(seconds=deadline.remaining() + MARGIN)
-        mine = self.ledger.claim_chunk(fresh or chunk, lease=lease, now=now)
+        mine = self.ledger.claim_chunk(fresh or chunk, lease=pace.lease(now, deadline), now=now)
         return mine is not None and self._join(job, mine, batches)
 
     def _join(self, job: Job, chunk: Chunk, batches: list[Batch]) -> bool:

@@ -11,6 +11,7 @@ from batchdrop.core import limits, naming
 from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.model import Item, Job, JobState, Options
 from batchdrop.core.options import options
+from batchdrop.core.status import is_final
 from batchdrop.ports import ObjectInfo
 
 if TYPE_CHECKING:
@@ -83,15 +84,12 @@ class Open:
 
     def _refuse_duplicate(self, job: Job, newest: str | None) -> None:
         former = self.ledger.job(newest) if newest else None
-        if former and former.etag == job.etag and former.state in _OPEN:
+        if former and former.etag == job.etag and not is_final(former):
             raise Rejected(
                 "duplicate_of",
                 f"The same content was dropped on this key before, and its job {former.job_id} is still under way. "
                 "Nothing was run for this one.",
             )
-
-
-_OPEN = (JobState.PLANNING, JobState.RUNNING, JobState.ASSEMBLING)
 
 
 def _check(info: ObjectInfo, version_id: str | None) -> None:

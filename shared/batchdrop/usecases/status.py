@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchdrop.core import naming, status
-from batchdrop.core.assembly import Claimant, Holder, holder
+from batchdrop.core.publishing import Claimant, Holder, claimant, holder
 from batchdrop.ports import IfAbsent, IfMatch
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ class Status:
         return True
 
     def _write(self, job: Job, body: bytes) -> None:
-        us = Claimant(
-            job.job_id,
-            job.input_key,
-            job.version_id,
-            job.last_modified,
-            is_newest=self.ledger.newest_job(job.bucket, job.input_key) == job.job_id,
-        )
+        us = claimant(job, self.ledger.newest_job(job.bucket, job.input_key))
         names = [job.published_as] if job.published_as else [job.stem, f"{job.stem}.{job.job_id}"]
         for name in names:
             if self._write_as(naming.output_key(name, "status"), us, body):
