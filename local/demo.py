@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from boto3.dynamodb.types import TypeDeserializer
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -94,16 +95,18 @@ def show(up: Running, job: dict[str, Any]) -> None:
     console.rule("Status", align="left")
     console.print((folder / f"{STEM}.status.json").read_text(), markup=False)
     console.print(table(job, look(up)[1]))
-    console.print(f"The outputs were in s3://{bucket}/; copies are in {folder.relative_to(ROOT)}/")
+    console.print(f"The outputs were in s3://{bucket}/. Copies: {folder.relative_to(ROOT)}/")
     console.print("To keep such a stack running: make up. To deploy it to AWS: see README.md.")
 
 
 def table(job: dict[str, Any], batches: list[dict[str, Any]]) -> Table:
     """The job's items, as DynamoDB has them."""
-    view = Table("item", "state", "requests", "endpoint", "model", "attempt", "OpenAI batch", title="The table")
-    view.add_row("job", job["state"], str(job["counts"]["requests"]), "", "", "", "")
+    names = ("item", "state", "requests", "model")
+    view = Table(title=f"The table, job_id = {job['job_id']}", box=box.SIMPLE)
+    for name in names:
+        view.add_column(name, overflow="fold")
+    view.add_row("job", job["state"], str(job["counts"]["requests"]))
     for batch in batches:
-        names = ("item", "state", "requests", "endpoint", "model", "attempt", "openai_batch_id")
         view.add_row(*(str(batch.get(name, "")) for name in names))
     return view
 
