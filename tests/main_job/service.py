@@ -37,6 +37,17 @@ def finish(api: InMemoryBatchApi, batch_id: str) -> object:
     return api.finish(batch_id)
 
 
+def once(first: object, then: object = finish) -> object:
+    """A provider that does ``first`` to its first batch and ``then`` to every other."""
+    seen: list[str] = []
+
+    def provider(api: InMemoryBatchApi, batch_id: str) -> object:
+        seen.append(batch_id)
+        return (first if batch_id == seen[0] else then)(api, batch_id)  # type: ignore[operator]
+
+    return provider
+
+
 @dataclass
 class InMemoryPorts:
     clock: FakeClock = field(default_factory=FakeClock)

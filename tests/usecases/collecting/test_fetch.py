@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from batchdrop.core.errors import RetryLater
 from batchdrop.core.model import BatchState, JobState, Usage
-from batchdrop.ports import LineError
 from tests.fakes.answers import answer, as_line, unexecuted
 from tests.fakes.clock import FakeDeadline
-from tests.usecases.collecting import World, ids, request, rows, usage_of
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+from tests.usecases.collecting.world import World, ids, request, rows, usage_of
 
 
 def test_every_answer_of_a_completed_batch_is_kept_byte_for_byte(world: World) -> None:
@@ -197,66 +188,6 @@ def test_a_job_that_is_to_stop_buys_nothing_again(world: World) -> None:
     assert world.job(job).state is JobState.CANCELLED
 
 
-def test_a_download_cut_in_the_middle_starts_anew_within_the_call(world: World) -> None:
-    _, [batch] = world.run([f"r{number}" for number in range(500)])
-    world.finish(batch)
-    world.api.script("download", RetryLater("cut"), call=1, after=True)
-
-    world.fetch(batch)
-
-    assert len(set(ids(world.answers(batch)))) == 500
-    assert world.answers(batch).count(b"\n") == 500
-
-
-def test_a_download_that_is_always_cut_is_left_to_a_later_call(world: World) -> None:
-    job, [batch] = world.run(["a", "b"])
-    world.finish(batch)
-    for call in (1, 2, 3):
-        world.api.script("download", RetryLater("cut"), call=call, after=True)
-
-    assert world.collect(batch) == "cut"
-
-    assert world.objects.keys("work") == [], "no half of an answer is kept"
-    world.settle(job)
-    assert ids(world.output("reviews.results.jsonl")) == ["a", "b"]
-
-
-def test_a_cut_near_the_end_of_an_invocation_is_not_tried_again_in_it(world: World) -> None:
-    _, [batch] = world.run(["a"])
-    world.finish(batch)
-    world.api.script("download", RetryLater("cut"), after=True)
-
-    assert world.collect(batch, deadline=100) == "cut"
-
-    assert world.api.calls["download"] == 1
-
-
-def test_a_file_that_cannot_be_read_yet_is_waited_for(world: World) -> None:
-    job, [batch] = world.run(["a"])
-    world.finish(batch)
-    file_id = world.batch(job.job_id, "0001").output_file_id
-    assert file_id
-    data = world.api.files.pop(file_id)
-    assert "cannot be read yet" in (world.collect(batch) or "")
-
-    world.api.files[file_id] = data
-    world.clock.advance(minutes=20)
-    world.collect(batch)
-
-    assert ids(world.output("reviews.results.jsonl")) == ["a"]
-
-
-def test_a_file_that_stays_gone_counts_as_one_without_lines(world: World) -> None:
-    job, [batch] = world.run(["a"])
-    world.finish(batch)
-    world.api.files.clear()
-    world.clock.advance(hours=2)
-
-    world.collect(batch)
-
-    assert world.batch(job.job_id, "0001.r").attempt == 2
-
-
 def test_two_calls_at_once_fetch_once(world: World) -> None:
     job, [batch, _] = world.run(["a"], ["b"])
     world.finish(batch)
@@ -268,95 +199,6 @@ def test_two_calls_at_once_fetch_once(world: World) -> None:
 
 
 # ── batches that the provider refused ───────────────────────────────────────────────────────────────────────────────
-
-
-def test_lines_that_the_provider_names_are_reported_and_the_rest_goes_again_uncounted(world: World) -> None:
-    job, [batch] = world.run(["a", "b", "c"])
-    wrong = LineError("invalid_request", "Messages parameter is required.", 2)
-    world.end(batch, world.api.fail(world.submit(batch), wrong))
-
-    world.collect(batch)
-
-    assert rows(world.answers(batch))[0]["error"] == {"code": wrong.code, "message": wrong.message}
-    wave = world.batch(job.job_id, "0001.r")
-    assert (wave.attempt, wave.requests) == (1, 2)
-    assert world.job(job).counts.retried == 0, "it was never run"
-    world.settle(job)
-    assert ids(world.output("reviews.results.jsonl")) == ["a", "b", "c"]
-    assert [row["line"] for row in rows(world.output("reviews.errors.jsonl"))] == [2]
-
-
-def test_an_error_of_all_requests_is_the_record_of_each(world: World) -> None:
-    job, [batch] = world.run(["a", "b"])
-    world.end(batch, world.api.fail(world.submit(batch), LineError("model_not_found", "No such model.", 1)))
-
-    world.collect(batch)
-
-    errors = rows(world.output("reviews.errors.jsonl"))
-    assert [(error["line"], error["code"]) for error in errors] == [(1, "model_not_found"), (2, "model_not_found")]
-    assert errors[0]["request"] == json.loads(request("a"))
-    assert world.job(job).counts.failed == 2
-
-
-def test_a_batch_refused_at_its_creation_gives_its_error_to_every_request(world: World) -> None:
-    job, [batch] = world.run(["a", "b"])
-    creating = msgspec.structs.replace(batch, state=BatchState.CREATING)
-    world.put(creating)
-    world.ledger.end_refused(creating, code="invalid_value", reason="Invalid value: '/v1/x'.", now=world.clock.now())
-
-    world.collect(batch)
-
-    assert {row["error"]["message"] for row in rows(world.output("reviews.results.jsonl"))} == {
-        "Invalid value: '/v1/x'."
-    }
-    assert world.job(job).state is JobState.COMPLETED
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        LineError("token_limit_exceeded", "Enqueued token limit reached for gpt-5-mini."),
-        LineError("invalid_request", "Cannot find file file-1, or organization x does not have access to it."),
-    ],
-)
-def test_a_passing_refusal_puts_the_batch_back_uncounted_and_waits_longer_each_time(
-    world: World, error: LineError
-) -> None:
-    job, [batch] = world.run(["a"])
-    waits = []
-    for _ in range(8):
-        queued = world.batch(job.job_id, "0001")
-        world.end(queued, world.api.fail(world.submit(queued), error))
-        world.collect(batch)
-        queued = world.batch(job.job_id, "0001")
-        assert (queued.state, queued.attempt, queued.file_id) == (BatchState.QUEUED, 1, None)
-        assert queued.not_before is not None
-        waits.append(queued.not_before - world.clock.now())
-
-    assert waits[:3] == [timedelta(minutes=1), timedelta(minutes=2), timedelta(minutes=4)]
-    assert max(waits) == timedelta(hours=1)
-    assert world.api.files == {}, "an input file that is not used again is not left at the provider"
-
-
-def test_an_unknown_refusal_is_halved_until_it_is_given_up(world: World) -> None:
-    names = [f"r{number:02}" for number in range(19)]
-    job, [whole] = world.run(names)
-    poison = LineError("brand_new_code", "Something about one of them.")
-    for _ in range(20):
-        for batch in world.batches(job).values():
-            if batch.state is BatchState.QUEUED:
-                remote = world.submit(batch)
-                sick = "r07" in {one["custom_id"] for one in world.api.requests(remote)}
-                world.end(batch, world.api.fail(remote, poison) if sick else world.api.finish(remote))
-                world.collect(batch)
-
-    assert {batch.attempt for batch in world.batches(job).values()} == {1}
-    assert max(batch.halvings for batch in world.batches(job).values()) == 3
-    assert ids(world.output("reviews.results.jsonl")) == names
-    reported = {row["request"]["custom_id"] for row in rows(world.output("reviews.errors.jsonl"))}
-    assert "r07" in reported
-    assert len(reported) <= 3
-    assert world.job(job).usage[whole.model] == usage_of(19 - len(reported))
 
 
 def test_nothing_is_recorded_for_a_job_that_no_longer_runs(world: World) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,12 +11,7 @@ from batchdrop.core.errors import RetryLater
 from batchdrop.core.model import Job, JobState
 from tests.fakes.answers import answer
 from tests.fakes.clock import FakeDeadline
-from tests.usecases.collecting import World
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
+from tests.usecases.collecting.world import World
 
 
 def ended(world: World, batches: int = 2) -> Job:

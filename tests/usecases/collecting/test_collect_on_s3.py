@@ -12,8 +12,8 @@ from batchdrop.core.model import JobState
 from batchdrop.ports import ObjectInfo
 from tests.fakes.answers import answer
 from tests.fakes.objects import InMemoryObjects
-from tests.usecases.collecting import World, ids
-from tests.usecases.test_assemble import MIB, assemble, large
+from tests.usecases.collecting.assembling import MIB, assemble, large
+from tests.usecases.collecting.world import World, ids
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,13 +15,7 @@ from batchdrop.core.manifest import Refused, Row, Sent
 from batchdrop.core.model import Batch, BatchState, ChunkState, Job
 from tests.fakes.answers import answer, as_line
 from tests.fakes.clock import FakeDeadline
-from tests.usecases.collecting import World, ids, request, rows
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
-
+from tests.usecases.collecting.world import World, ids, request, rows
 
 JoinIt = Callable[[Job], bool]
 

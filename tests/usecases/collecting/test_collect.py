@@ -9,13 +9,8 @@ import pytest
 from batchdrop.core.model import BatchState, Job, JobState, Key
 from tests.fakes.answers import answer
 from tests.fakes.clock import FakeDeadline
-from tests.usecases.collecting import World, ids, rows, usage_of
+from tests.usecases.collecting.world import World, ids, rows, usage_of
 from tests.usecases.mortal import Died, Fate, die, lives
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> World:
-    return World(tmp_path)
 
 
 def test_the_last_batch_brings_the_job_to_its_end_in_one_call(world: World) -> None:

@@ -1,0 +1,145 @@
+"""The outputs of a job: put together once, under the right name, whoever finishes when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from batchdrop.core import assembly
+from batchdrop.core.model import BatchState, JobState
+from tests.fakes.clock import FakeDeadline
+from tests.usecases.collecting.assembling import MIB, assemble, joined, large
+from tests.usecases.collecting.world import World, rows
+from tests.usecases.mortal import Died, Fate, lives
+
+
+def test_the_status_and_the_event_come_after_the_results(world: World) -> None:
+    job = joined(world, "a")
+
+    ended = assemble(world, job)
+
+    assert ended is not None
+    told = [told.job_id for told in (*world.published, *world.messages.ended)]
+    assert told == [ended.job_id, ended.job_id]
+    assert ended.announced_at == world.clock.now()
+    assert ended.ended_at == world.clock.now()
+
+
+def test_a_job_with_open_chunks_is_left_alone(world: World) -> None:
+    job, _ = world.run(["a"])
+
+    assert assemble(world, job) is None
+    assert world.job(job).state is JobState.RUNNING
+
+
+def test_large_parts_are_copied_and_small_neighbours_sent_in_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, whole = large(world, 7 * MIB, 100, 200, 12 * MIB, 3, 9)
+    copied: list[int] = []
+    copy_part = world.objects.copy_part
+
+    def noted(*args: Any) -> Any:
+        copied.append(args[4].end_byte - args[4].first_byte)
+        return copy_part(*args)
+
+    monkeypatch.setattr(world.objects, "copy_part", noted)
+
+    ended = assemble(world, job)
+
+    assert ended is not None
+    assert world.output("large.results.jsonl") == whole
+    assert sorted(copied) == [7 * MIB, 7 * MIB + 300], "all but what fills up the small ones to 5 MiB"
+    assert world.objects.uploads == {}
+
+
+def test_an_upload_goes_on_where_an_earlier_call_stopped(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batchdrop.usecases.concatenate.WINDOW", 1)
+    job, whole = large(world, *[6 * MIB] * 5)
+    numbers: list[int] = []
+    copy_part = world.objects.copy_part
+
+    def noted(*args: Any) -> Any:
+        numbers.append(args[3])
+        return copy_part(*args)
+
+    monkeypatch.setattr(world.objects, "copy_part", noted)
+    deadline = FakeDeadline(300, each=80)
+
+    assert world.collector().assemble(job, deadline) is None
+    assert len(numbers) == 2, "the copies of two parts fitted in"
+    assert len(world.objects.uploads) == 1
+    world.clock.advance(minutes=20)
+    assert assemble(world, job) is not None
+
+    assert sorted(numbers) == [1, 2, 3, 4, 5], "none is copied twice"
+    assert world.output("large.results.jsonl") == whole
+    assert world.objects.uploads == {}
+
+
+def test_an_upload_that_is_gone_is_begun_anew(world: World) -> None:
+    job, whole = large(world, *[6 * MIB] * 3)
+    assert assemble(world, job, seconds=100) is None
+    world.objects.uploads.clear()
+    world.clock.advance(minutes=20)
+
+    assert assemble(world, job) is not None
+
+    assert world.output("large.results.jsonl") == whole
+
+
+def test_more_parts_than_an_upload_takes_are_merged_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assembly, "MOST_PARTS", 3)
+    job, whole = large(world, *[6 * MIB] * 8)
+
+    assert assemble(world, job) is not None
+
+    assert world.output("large.results.jsonl") == whole
+    assert world.objects.uploads == {}
+
+
+def test_an_answer_that_was_lost_when_the_upload_was_completed_is_found_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, whole = large(world, *[6 * MIB] * 3)
+    complete = world.objects.complete_upload
+
+    def lost(*args: Any, **how: Any) -> None:
+        complete(*args, **how)
+
+    monkeypatch.setattr(world.objects, "complete_upload", lost)
+
+    assert assemble(world, job) is not None
+
+    assert world.output("large.results.jsonl") == whole
+    assert len(world.objects.versions("output", "large.results.jsonl")) == 1
+
+
+# ── who holds the name ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_job_whose_requests_were_all_given_up_still_delivers(world: World) -> None:
+    job, [batch] = world.run(["a"])
+    world.put(msgspec.structs.replace(batch, state=BatchState.QUARANTINED, due=None))
+    world.collect(world.chunk(job))
+
+    assert world.job(job).state is JobState.COMPLETED
+    assert rows(world.output("reviews.results.jsonl"))[0]["error"]["code"] == "not_answered"
+
+
+def test_death_at_any_call_of_a_large_assembly_publishes_the_same_once(tmp_path: Path) -> None:
+    alive = Fate(10**9, after=False)
+    job, whole = large(world := World(tmp_path), *[6 * MIB] * 3)
+    assert assemble(world, job, wrap=alive.wrap) is not None
+    for at, after in lives(alive.calls):
+        large(world := World(tmp_path), *[6 * MIB] * 3)
+        with pytest.raises(Died):
+            assemble(world, job, wrap=Fate(at, after=after).wrap)
+        world.clock.advance(minutes=20)
+        world.collect(job)
+
+        assert world.output("large.results.jsonl") == whole, at
+        assert len(world.objects.versions("output", "large.results.jsonl")) == 1, at
+        assert len(world.objects.uploads) <= 1, "one that died before it was noted"
+        assert world.job(job).cleaned_at is not None, at
