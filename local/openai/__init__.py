@@ -11,5 +11,6 @@
 
 from local.openai.admin import Admin
 from local.openai.server import Options, Server, running, serve
+from local.openai.upstream import UpstreamOptions
 
-__all__ = ["Admin", "Options", "Server", "running", "serve"]
+__all__ = ["Admin", "Options", "Server", "UpstreamOptions", "running", "serve"]

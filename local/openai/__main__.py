@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import signal
 from pathlib import Path
 
-from local.openai.profiles import PACES
+from local.openai.profiles import PROFILES
 from local.openai.server import Options, running
+from local.openai.settings import PACES
+from local.openai.upstream import UpstreamOptions
 
 
 def main() -> None:
@@ -23,8 +26,22 @@ def main() -> None:
         speed=arguments.speed,
         settings=_read(arguments.settings),
         faults=_read(arguments.faults),
+        profile=arguments.profile,
+        upstream=_upstream(arguments),
     )
     asyncio.run(_serve(options))
+
+
+def _upstream(arguments: argparse.Namespace) -> UpstreamOptions | None:
+    """The key comes through the environment: a command line is for everyone to read."""
+    if not arguments.upstream:
+        return None
+    return UpstreamOptions(
+        arguments.upstream,
+        key=os.environ.get("OPENAI_UPSTREAM_API_KEY"),
+        model=arguments.upstream_model,
+        concurrency=arguments.upstream_concurrency,
+    )
 
 
 async def _serve(options: Options) -> None:
@@ -44,8 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data", type=Path, help="directory for files; a temporary one if not given")
     parser.add_argument("--seed", type=int, help="makes ids, order and faults the same in every run")
     parser.add_argument("--speed", choices=sorted(PACES), default="fast", help="how fast batches advance")
-    parser.add_argument("--settings", type=Path, help="JSON file with settings (local/openai/profiles.py)")
+    parser.add_argument("--settings", type=Path, help="JSON file with settings (local/openai/settings.py)")
     parser.add_argument("--faults", type=Path, help="JSON file with faults (local/openai/plans.py)")
+    parser.add_argument("--profile", choices=PROFILES, default="openai", help="the provider to be like")
+    parser.add_argument("--upstream", metavar="URL", help="base URL of a server that answers the requests of batches")
+    parser.add_argument("--upstream-model", metavar="NAME", help="the model that it is asked, whatever requests say")
+    parser.add_argument("--upstream-concurrency", type=int, default=8, metavar="N", help="requests at a time")
     return parser
 
 

@@ -35,8 +35,12 @@ class Admin:
         """Script new batches: ``batch_fault(expire_at_share=0.5)``. Fields: ``plans.BatchFault``."""
         self.add_faults(batches=[fields])
 
+    def webhook_fault(self, do: str, **fields: Any) -> None:  # noqa: ANN401 - fields of WebhookFault
+        """Script deliveries: ``webhook_fault("late", seconds=60)``. Fields: ``plans.WebhookFault``."""
+        self.add_faults(webhooks=[{"do": do, **fields}])
+
     def add_faults(self, **plan: list[dict[str, Any]]) -> None:
-        """Append rules: ``requests=[...], lines=[...], batches=[...]``."""
+        """Append rules: ``requests=[...], lines=[...], batches=[...], webhooks=[...]``."""
         self._call("POST", "faults", plan)
 
     def faults(self) -> dict[str, list[dict[str, Any]]]:
@@ -64,13 +68,24 @@ class Admin:
         counts: dict[str, int] = self._call("GET", "executions?" + urlencode(query))
         return counts
 
+    def happenings(self, scope: str | None = None) -> list[dict[str, Any]]:
+        """The faults of lines, batches and webhooks that came about (``journal.Happening``)."""
+        query = "?" + urlencode({"scope": scope}) if scope else ""
+        happenings: list[dict[str, Any]] = self._call("GET", "happenings" + query)
+        return happenings
+
+    def deliveries(self) -> list[dict[str, Any]]:
+        """Every attempt to deliver a webhook, in order (``journal.Delivery``)."""
+        deliveries: list[dict[str, Any]] = self._call("GET", "deliveries")
+        return deliveries
+
     def configure(self, **settings: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of Settings
         """Change settings: ``configure(list_lag_seconds=30, pace={"in_progress": 5})``; returns all of them."""
         changed: dict[str, Any] = self._call("PATCH", "settings", settings)
         return changed
 
     def settings(self) -> dict[str, Any]:
-        """Every setting (``profiles.Settings``)."""
+        """Every setting (``settings.Settings``)."""
         settings: dict[str, Any] = self._call("GET", "settings")
         return settings
 

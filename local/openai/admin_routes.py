@@ -69,6 +69,16 @@ async def executions(request: web.Request) -> web.Response:
     return json_response(found)
 
 
+@routes.get("/happenings")
+async def happenings(request: web.Request) -> web.Response:
+    return json_response(request.app[SERVICE].journal.happenings(request.query.get("scope")))
+
+
+@routes.get("/deliveries")
+async def deliveries(request: web.Request) -> web.Response:
+    return json_response(list(request.app[SERVICE].journal.deliveries))
+
+
 @routes.get("/settings")
 async def show_settings(request: web.Request) -> web.Response:
     return json_response(request.app[SERVICE].settings)
@@ -105,9 +115,9 @@ async def state(request: web.Request) -> web.Response:
     """The true batches, oldest first, whatever faults show; the files; the enqueued tokens by model."""
     service = request.app[SERVICE]
     now = service.clock.now()
-    batches = [batch.view(now, None) | {"status": batch.status} for batch in service.engine.batches.values()]
+    batches = [batch.view(now) | {"status": batch.status} for batch in service.engine.batches.values()]
     files = [stored.view() for stored in service.files.all(newest_first=False)]
-    enqueued = service.engine.tokens.enqueued(now)
+    enqueued = service.engine.intake.limits.enqueued(now)
     requests = service.journal.summary()
     return json_response({"batches": batches, "files": files, "enqueued_tokens": enqueued, "requests": requests})
 

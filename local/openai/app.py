@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
 from local.openai import content, parameters, upload
 from local.openai.errors import ApiError, json_response
+from local.openai.files import StoredFile
 from local.openai.journal import Entry
+from local.openai.paging import listing
 from local.openai.plans import RequestFault
 from local.openai.service import Service
 from local.openai.validation import unknown_file
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from local.openai.batch import Batch
-    from local.openai.files import StoredFile
 
 SERVICE = web.AppKey("service", Service)
 ENTRY = web.RequestKey("entry", Entry)
@@ -27,8 +29,7 @@ _HOUR = 3_600
 _KEPT_HEADERS = ("Idempotency-Key", "X-Stainless-Retry-Count", "Range", "Content-Length", "Transfer-Encoding")
 _BATCHES_PAGE, _BATCHES_MOST = 20, 100
 _FILES_MOST = 10_000
-
-Listed = TypeVar("Listed", "Batch", "StoredFile")
+_KINDS = {"batches": "batch", "files": "file", "uploads": "upload", "webhooks": "webhook_endpoint"}
 
 routes = web.RouteTableDef()
 
@@ -44,7 +45,7 @@ async def surround(
     entry = service.journal.open(route=route, method=request.method, path=request.path_qs, at=service.clock.now())
     entry.headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
     if path_id:
-        entry.ids["batch" if route.startswith("batches.") else "file"] = path_id
+        entry.ids[_KINDS[route.partition(".")[0]]] = path_id
     request[ENTRY] = entry
     fault = service.faults.for_request(route, path_id, _content_size(service, route, path_id))
     if fault is not None:
@@ -61,15 +62,22 @@ def _authorized(
     handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
 ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def checked(request: web.Request) -> web.StreamResponse:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if scheme != "Bearer" or not key.strip():
+        settings = request.app[SERVICE].settings
+        key = _key(request, settings.key_header)
+        if not key:
             raise ApiError(401, "You didn't provide an API key. Send it as Authorization: Bearer YOUR_KEY.")
-        accepted = request.app[SERVICE].settings.api_keys
-        if accepted and key not in accepted:
+        if settings.api_keys and key not in settings.api_keys:
             raise ApiError(401, "Incorrect API key provided.", code="invalid_api_key")
         return await handler(request)
 
     return checked
+
+
+def _key(request: web.Request, header: str | None) -> str:
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    if scheme == "Bearer":
+        return key.strip()
+    return request.headers.get(header, "") if header else ""
 
 
 def _content_size(service: Service, route: str, file_id: str | None) -> int | None:
@@ -93,8 +101,7 @@ async def create_file(request: web.Request) -> web.Response:
 async def list_files(request: web.Request) -> web.Response:
     order = request.query.get("order", "desc")
     files = request.app[SERVICE].files.all(purpose=request.query.get("purpose"), newest_first=order != "asc")
-    page, more = _page(request, files, usual=_FILES_MOST, most=_FILES_MOST)
-    return json_response(_listing([stored.view() for stored in page], more=more))
+    return listing(request, files, StoredFile.view, usual=_FILES_MOST, most=_FILES_MOST)
 
 
 @routes.get("/files/{id}", name="files.retrieve")
@@ -123,13 +130,22 @@ async def create_batch(request: web.Request) -> web.Response:
     entry = request[ENTRY]
     entry.ids["input_file"] = asked.input_file_id
     entry.metadata = asked.metadata
+    key = request.headers.get("Idempotency-Key") if service.settings.idempotency else None
+    if key in service.creates:
+        return json_response(_view(service, service.engine.get(service.creates[key])), service.settings.create_status)
     _check_rate(service)
-    if service.settings.unknown_file_at_create and not service.files.has(asked.input_file_id):
-        error = unknown_file(asked.input_file_id)
-        raise ApiError(400, error.message, param=error.param, code=error.code)
-    batch = service.engine.create(asked)
+    _check_file(service, asked.input_file_id)
+    batch = service.engine.create(asked, await service.engine.intake.preview(asked))
+    if key is not None:
+        service.creates[key] = batch.id
     entry.ids["batch"] = batch.id
-    return json_response(_view(service, batch))
+    return json_response(_view(service, batch), service.settings.create_status)
+
+
+def _check_file(service: Service, file_id: str) -> None:
+    if service.settings.unknown_file_at_create and not service.files.has(file_id):
+        error = unknown_file(file_id)
+        raise ApiError(400, error.message, param=error.param, code=error.code)
 
 
 def _check_rate(service: Service) -> None:
@@ -137,6 +153,7 @@ def _check_rate(service: Service) -> None:
     most = service.settings.creates_per_hour
     if service.engine.created_since(since, most) >= most:
         message = f"Rate limit reached: {most} batches may be created per hour."
+        # The status was captured, code and text are assumed.
         raise ApiError(429, message, code="rate_limit_exceeded", headers={"Retry-After": "60"})
 
 
@@ -145,8 +162,7 @@ async def list_batches(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     visible = service.clock.now() - service.settings.list_lag_seconds
     newest_first = [b for b in reversed(service.engine.batches.values()) if b.created <= visible]
-    page, more = _page(request, newest_first, usual=_BATCHES_PAGE, most=_BATCHES_MOST)
-    return json_response(_listing([_view(service, batch) for batch in page], more=more))
+    return listing(request, newest_first, partial(_view, service), usual=_BATCHES_PAGE, most=_BATCHES_MOST)
 
 
 @routes.get("/batches/{id}", name="batches.retrieve")
@@ -162,25 +178,5 @@ async def cancel_batch(request: web.Request) -> web.Response:
 
 
 def _view(service: Service, batch: Batch) -> dict[str, Any]:
-    return batch.view(service.clock.now(), service.settings.missing_file_id)
-
-
-def _page(request: web.Request, items: list[Listed], *, usual: int, most: int) -> tuple[list[Listed], bool]:
-    """The page that ``limit`` and ``after`` ask for, and whether more follow. Raises ``ApiError`` 400."""
-    limit = request.query.get("limit", str(usual))
-    if not limit.isdecimal() or not 1 <= int(limit) <= most:
-        message = f"Invalid 'limit': expected a value from 1 to {most}."
-        raise ApiError(400, message, param="limit", code="invalid_value")
-    start, after = 0, request.query.get("after")
-    if after:
-        position = next((index for index, item in enumerate(items) if item.id == after), None)
-        if position is None:  # assumed
-            raise ApiError(400, f"Invalid 'after': no object with id '{after}'.", param="after", code="invalid_value")
-        start = position + 1
-    end = start + int(limit)
-    return items[start:end], len(items) > end
-
-
-def _listing(data: list[dict[str, Any]], *, more: bool) -> dict[str, Any]:
-    first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
-    return {"object": "list", "data": data, "first_id": first, "last_id": last, "has_more": more}
+    settings = service.settings
+    return batch.view(service.clock.now(), settings.missing_file_id, settings.status_names)

@@ -10,9 +10,11 @@ from local.openai.plans import BatchFault
 from local.openai.question import Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local.openai.execution import Run
     from local.openai.parameters import BatchParameters
-    from local.openai.profiles import Pace
+    from local.openai.settings import Pace
 
 #: The statuses that never change again.
 ENDED = frozenset({"completed", "failed", "expired", "cancelled"})
@@ -50,8 +52,13 @@ class Batch:
         self.status = status
         self.times[status] = at
 
-    def view(self, now: float, missing_file_id: str | None) -> dict[str, Any]:
-        """OpenAI's batch object at ``now``; ``missing_file_id`` stands for a file that there is not."""
+    def view(
+        self, now: float, missing_file_id: str | None = None, names: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """OpenAI's batch object at ``now``.
+
+        ``missing_file_id`` stands for a file that there is not, ``names`` are what a provider calls its statuses.
+        """
         late = self.ended and now < self.times[self.status] + self.fault.ids_late_seconds
         absent = missing_file_id if self.ended else None
         if late:
@@ -64,7 +71,7 @@ class Batch:
             "errors": {"object": "list", "data": self.errors} if self.errors else None,
             "input_file_id": self.asked.input_file_id,
             "completion_window": self.asked.completion_window,
-            "status": self.status,
+            "status": (names or {}).get(self.status, self.status),
             "output_file_id": absent if late or not self.output_file_id else self.output_file_id,
             "error_file_id": absent if late or not self.error_file_id else self.error_file_id,
             "created_at": int(self.created),

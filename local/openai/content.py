@@ -12,7 +12,7 @@ from local.openai.disruption import reset
 if TYPE_CHECKING:
     from local.openai.files import StoredFile
     from local.openai.plans import RequestFault
-    from local.openai.profiles import Settings
+    from local.openai.settings import Settings
 
 _PIECE = 64 * 1024
 

@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import itertools
 import math
-import os
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from local.openai.batch import Batch, lasts
 from local.openai.errors import ApiError
 from local.openai.execution import Executor, Run
+from local.openai.intake import Intake
 from local.openai.plans import BatchFault
-from local.openai.tokens import TokenQueue
-from local.openai.validation import Findings, LineError, unknown_file, validate
+from local.openai.relay import Relay
+from local.openai.results import Results
+from local.openai.validation import api_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,9 @@ if TYPE_CHECKING:
     from local.openai.identity import Ids
     from local.openai.journal import Journal
     from local.openai.parameters import BatchParameters
-    from local.openai.profiles import Settings
+    from local.openai.settings import Settings
+    from local.openai.upstream import Upstream
+    from local.openai.validation import Findings
 
 
 T = TypeVar("T")
@@ -53,9 +56,12 @@ class Engine:
         faults: Faults,
         journal: Journal,
         worker: Worker,
+        upstream: Upstream | None,
+        watch: Callable[[Batch, float], None],
     ) -> None:
         self.batches: dict[str, Batch] = {}
-        self.tokens = TokenQueue(settings)
+        self.intake = Intake(files, settings, worker)
+        self._results = Results(files, settings)
         self._seed = seed
         self._clock = clock
         self._agenda = agenda
@@ -63,24 +69,36 @@ class Engine:
         self._settings = settings
         self._files = files
         self._faults = faults
+        self._journal = journal
         self._worker = worker
+        self._watch = watch
         self._executor = Executor(faults, journal, settings)
+        self.relay = Relay(upstream, self._executor, journal) if upstream else None
 
-    def create(self, asked: BatchParameters) -> Batch:
-        """Accept a batch; two equal calls make two."""
+    def create(self, asked: BatchParameters, findings: Findings | None = None) -> Batch:
+        """Accept a batch; two equal calls make two. Raises ``ApiError`` 400 if ``findings`` do not fit the queue."""
         now = self._clock.now()
         fault = self._faults.for_batch(asked.metadata) or BatchFault()
         batch = Batch(
             id=self._ids.batch(),
             asked=asked,
             created=now,
-            expires=now + self._settings.window_seconds,
+            expires=now + self._settings.completion_windows[asked.completion_window],
             pace=self._settings.pace.changed(fault.pace),
             fault=fault,
         )
+        if fault.seen:
+            self._journal.note("batch", "fault", batch.id)
+        if findings is not None:
+            self._admit(batch.id, findings, now)
         self.batches[batch.id] = batch
         self._schedule(batch, now + lasts(batch, "validating"))
         return batch
+
+    def _admit(self, batch_id: str, findings: Findings, now: float) -> None:
+        self.intake.enqueue(batch_id, findings, now)
+        for error in findings.errors:
+            raise ApiError(400, error["message"], code=error["code"])
 
     def cancel(self, batch_id: str) -> Batch:
         """Ask for a cancel. Raises ``ApiError`` 404, and 409 where the batch has ended otherwise."""
@@ -89,7 +107,7 @@ class Engine:
             raise ApiError(409, f"Cannot cancel a batch with status '{batch.status}'.")
         if batch.status not in ("cancelling", "cancelled"):
             now = self._clock.now()
-            batch.enter("cancelling", now)
+            self._enter(batch, "cancelling", now)
             self._schedule(batch, now + lasts(batch, "cancelling"))
         return batch
 
@@ -104,12 +122,16 @@ class Engine:
         """Drop a batch for good, as the API does with old ones. Raises ``ApiError`` 404."""
         self.get(batch_id)
         del self.batches[batch_id]
-        self.tokens.release(batch_id, self._clock.now())
+        self.intake.limits.release(batch_id, self._clock.now())
 
     def created_since(self, since: float, most: int) -> int:
         """How many batches were created after ``since``; counts up to ``most``."""
         newest = itertools.takewhile(lambda batch: batch.created > since, reversed(self.batches.values()))
         return sum(1 for _ in itertools.islice(newest, most))
+
+    def _enter(self, batch: Batch, status: str, at: float) -> None:
+        batch.enter(status, at)
+        self._watch(batch, at)
 
     def _schedule(self, batch: Batch, due: float) -> None:
         """Let ``batch`` change at ``due``, and at no other time."""
@@ -129,40 +151,32 @@ class Engine:
             await self._end(batch, "cancelled", at)
 
     async def _validate(self, batch: Batch, at: float) -> None:
-        # A second name for the same bytes: the batch runs on when its input file is deleted.
         copy = self._files.scratch_path()
-        findings = await self._read_input(batch, copy)
+        findings = await self.intake.read(batch, copy)
         if batch.status == "validating" and not findings.errors:
-            self._enqueue(batch, findings, at)
+            self.intake.enqueue(batch.id, findings, at)
         if batch.status != "validating" or findings.errors:
             copy.unlink(missing_ok=True)
         if batch.status != "validating":
             return
         if findings.errors:
-            batch.errors = findings.errors
-            batch.enter("failed", at)
+            codes = self._settings.error_codes
+            batch.errors = [error | {"code": codes.get(error["code"], error["code"])} for error in findings.errors]
+            self.intake.limits.release(batch.id, at)
+            self._enter(batch, "failed", at)
             return
         batch.model = self._settings.snapshot(findings.model or "") or None
         batch.total = findings.requests
         batch.run = self._new_run(batch, findings, copy)
-        batch.enter("in_progress", at)
-        self._schedule_slice(batch, batch.run)
+        self._enter(batch, "in_progress", at)
+        self._begin(batch, batch.run)
 
-    async def _read_input(self, batch: Batch, copy: Path) -> Findings:
-        fault = batch.fault
-        if fault.fail_code is not None:
-            error = LineError(fault.fail_code, fault.fail_message, fault.fail_param)
-            return Findings(errors=[error.entry(fault.fail_line)])
-        try:
-            os.link(self._files.get(batch.asked.input_file_id).path, copy)
-        except ApiError:
-            return Findings(errors=[unknown_file(batch.asked.input_file_id).entry(None)])
-        return await self._in_worker(lambda: validate(copy, batch.asked.endpoint, self._settings))
-
-    def _enqueue(self, batch: Batch, findings: Findings, at: float) -> None:
-        refusal = self.tokens.reserve(batch.id, findings.model or "", findings.tokens, at)
-        if refusal is not None:
-            findings.errors.append(LineError("token_limit_exceeded", refusal).entry(None))
+    def _begin(self, batch: Batch, run: Run) -> None:
+        if self.relay is None:
+            self._schedule_slice(batch, run)
+        else:
+            self._schedule(batch, self._expiry(batch))
+            self.relay.start(run, lambda: self._schedule(batch, self._clock.now()))
 
     def _new_run(self, batch: Batch, findings: Findings, copy: Path) -> Run:
         return Run(
@@ -170,15 +184,15 @@ class Engine:
             input=copy,
             output=self._files.scratch_path(),
             errors=self._files.scratch_path(),
-            endpoint=batch.asked.endpoint,
+            endpoint=api_path(batch.asked.endpoint),
             offsets=findings.offsets,
             seed=self._seed,
             created=int(batch.created),
         )
 
     async def _progress(self, batch: Batch, run: Run, at: float) -> None:
-        expired = at >= _expiry(batch)
-        if not expired:
+        expired = at >= self._expiry(batch)
+        if not expired and self.relay is None:
             run.slice += 1
             target = _target(batch, run)
             await self._in_worker(lambda: self._executor.run_until(run, target))
@@ -187,7 +201,7 @@ class Engine:
         if expired or _stops_here(batch, run):
             await self._end(batch, "expired", at)
         elif run.done >= batch.total:
-            batch.enter("finalizing", at)
+            self._enter(batch, "finalizing", at)
             self._schedule(batch, at + lasts(batch, "finalizing"))
         else:
             self._schedule_slice(batch, run)
@@ -195,33 +209,27 @@ class Engine:
     def _schedule_slice(self, batch: Batch, run: Run) -> None:
         share = (run.slice + 1) / batch.pace.slices
         due = batch.times["in_progress"] + lasts(batch, "in_progress") * share
-        self._schedule(batch, min(due, _expiry(batch)))
+        self._schedule(batch, min(due, self._expiry(batch)))
+
+    def _expiry(self, batch: Batch) -> float:
+        return math.inf if batch.fault.never_expires or self._settings.never_expires else batch.expires
 
     async def _end(self, batch: Batch, status: str, at: float) -> None:
-        run = batch.run
-        if run is not None:
+        if self.relay is not None:
+            await self.relay.stop(batch.id)
+        if batch.run is not None:
             if status != "completed":
-                await self._in_worker(lambda: self._executor.finish(run, f"batch_{status}"))
-            keep = batch.asked.keep_seconds
-            batch.output_file_id = self._publish(run.output, f"{batch.id}_output.jsonl", keep)
-            batch.error_file_id = self._publish(run.errors, f"{batch.id}_error.jsonl", keep)
-            run.release()
-        batch.enter(status, at)
-        self.tokens.release(batch.id, at)
+                await self._finish(batch.run, f"batch_{status}")
+            self._results.publish(batch, batch.run)
+            batch.run.release()
+        self._enter(batch, status, at)
+        self.intake.limits.release(batch.id, at)
 
-    def _publish(self, path: Path, filename: str, keep_seconds: float) -> str | None:
-        if not path.exists() or path.stat().st_size == 0:
-            path.unlink(missing_ok=True)
-            return None
-        stored = self._files.add(path, filename=filename, purpose="batch_output", keep_seconds=keep_seconds)
-        return stored.id
+    async def _finish(self, run: Run, code: str) -> None:
+        await self._in_worker(lambda: self._executor.finish(run, code))
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
-
-
-def _expiry(batch: Batch) -> float:
-    return math.inf if batch.fault.never_expires else batch.expires
 
 
 def _target(batch: Batch, run: Run) -> int:

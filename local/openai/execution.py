@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from array import array
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -15,12 +16,13 @@ from local.openai.identity import digest
 from local.openai.question import Answer, Question, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from local.openai.faults import Faults
-    from local.openai.journal import Journal
+    from local.openai.journal import Execution, Journal
     from local.openai.plans import LineFault
-    from local.openai.profiles import Settings
+    from local.openai.settings import Settings
 
 _OK = 200
 _UNRUN = {
@@ -61,14 +63,34 @@ class Run:
         request: dict[str, Any] = msgspec.json.decode(source.read(end - start))
         return request
 
+    @contextmanager
+    def opened(self) -> Iterator[tuple[BinaryIO, BinaryIO, BinaryIO]]:
+        """Input, output and errors, while the block runs."""
+        with self.input.open("rb") as source, self.output.open("ab") as out, self.errors.open("ab") as err:
+            yield source, out, err
+
     def release(self) -> None:
         """Delete the copy of the input and forget the lines: an ended batch keeps its counts only."""
         self.input.unlink(missing_ok=True)
         self.order, self.offsets, self.left = [], array("Q"), []
 
 
+@dataclass(frozen=True)
+class Turn:
+    """One request whose turn it is; ``line`` is its line from 0."""
+
+    line: int
+    request: dict[str, Any]
+    question: Question
+    fault: LineFault | None
+
+    def scripted(self) -> Answer | None:
+        """The answer that the fault prescribes, if it does."""
+        return _scripted(self.fault)
+
+
 class Executor:
-    """Runs lines and writes their results; called in one worker thread."""
+    """Runs lines and writes their results; called in one thread."""
 
     def __init__(self, faults: Faults, journal: Journal, settings: Settings) -> None:
         self._faults = faults
@@ -77,35 +99,44 @@ class Executor:
 
     def run_until(self, run: Run, count: int) -> None:
         """Execute until ``count`` requests of the batch are done. Streams: one request in memory at a time."""
-        executed: list[tuple[str, str, str, int]] = []
-        with run.input.open("rb") as source, run.output.open("ab") as out, run.errors.open("ab") as err:
+        executed: list[Execution] = []
+        with run.opened() as (source, out, err):
             while run.done < count:
-                line = run.order[run.done]
-                request = run.request(source, line)
-                fault = self._faults.for_line(request["custom_id"])
-                if fault is not None and fault.do == "unrun":
-                    run.left.append(line)
-                else:
-                    executed.append(self._execute(run, request, fault, out, err))
-                run.done += 1
+                turn = self.take(run, source)
+                if turn is not None:
+                    reply = turn.scripted() or answer(turn.question)
+                    executed.append(self.write(run, turn, reply, out, err))
         self._journal.record_executions(executed)
 
-    def _execute(
-        self, run: Run, request: dict[str, Any], fault: LineFault | None, out: BinaryIO, err: BinaryIO
-    ) -> tuple[str, str, str, int]:
-        body = request["body"]
+    def take(self, run: Run, source: BinaryIO) -> Turn | None:
+        """The next request of the batch; null if a fault leaves it unexecuted."""
+        line = run.order[run.done]
+        run.done += 1
+        request = run.request(source, line)
+        fault = self._faults.for_line(request["custom_id"])
+        if fault is not None:
+            self._journal.note("line", fault.do, request["custom_id"])
+            if fault.do == "unrun":
+                run.left.append(line)
+                return None
+        return Turn(line, request, self._question(run, request["body"], fault), fault)
+
+    def _question(self, run: Run, body: dict[str, Any], fault: LineFault | None) -> Question:
         model = self._settings.snapshot(body.get("model") or "")
         separators = fault is not None and fault.do == "separators"
-        question = Question(run.endpoint, body, model, run.created, run.seed, separators)
-        reply = _scripted(fault) or answer(question)
-        completed = reply.status in (_OK, 0)
+        return Question(run.endpoint, body, model, run.created, run.seed, separators)
+
+    def write(self, run: Run, turn: Turn, reply: Answer, out: BinaryIO, err: BinaryIO) -> Execution:
+        """Count an answer and write its line; what the journal is to remember."""
+        custom_id = turn.request["custom_id"]
+        completed = reply.status in (_OK, 0)  # assumed for 0: such lines were reported where no failure was counted
         run.completed += completed
         run.failed += not completed
         run.usage = _sum(run.usage, reply.usage)
         file = out if completed else err
-        for custom_id, copy in _written(request["custom_id"], fault):
-            file.write(_line(run, custom_id, copy, reply))
-        return run.batch_id, request["custom_id"], question.key[:32], reply.status
+        for written_id, copy in _written(custom_id, turn.fault):
+            file.write(_line(run, written_id, copy, reply))
+        return run.batch_id, custom_id, turn.question.key[:32], reply.status
 
     def finish(self, run: Run, code: str = "batch_expired") -> None:
         """Write a line for every request that was not executed, with ``code``."""

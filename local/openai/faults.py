@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from local.openai.identity import chance
-from local.openai.plans import BatchFault, FaultPlan, LineFault, RequestFault
+from local.openai.plans import BatchFault, FaultPlan, LineFault, RequestFault, WebhookFault
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +28,7 @@ class Faults:
         self.plan.requests.extend(added.requests)
         self.plan.lines.extend(added.lines)
         self.plan.batches.extend(added.batches)
+        self.plan.webhooks.extend(added.webhooks)
 
     def clear(self) -> None:
         """Drop every rule."""
@@ -60,6 +61,16 @@ class Faults:
                     return rule
         return None
 
+    def for_webhook(self, event: str) -> WebhookFault | None:
+        """The rule that an event of a type meets; counts it."""
+        for rule in self.plan.webhooks:
+            if _matches(rule.event, event):
+                rule.seen += 1
+                if _due(rule):
+                    rule.applied += 1
+                    return rule
+        return None
+
     def for_line(self, custom_id: str) -> LineFault | None:
         """The rule that one execution of a request meets; counts it."""
         for index, rule in enumerate(self.plan.lines):
@@ -77,5 +88,5 @@ def _matches(pattern: str, name: str) -> bool:
     return name.startswith(pattern[:-1]) if pattern.endswith("*") else pattern == name
 
 
-def _due(rule: RequestFault | BatchFault) -> bool:
+def _due(rule: RequestFault | BatchFault | WebhookFault) -> bool:
     return rule.seen >= rule.nth and (rule.times is None or rule.applied < rule.times)

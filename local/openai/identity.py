@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from base64 import b64encode
 from collections import Counter
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -26,6 +27,14 @@ class Ids:
     def request(self) -> str:
         """The value of ``x-request-id``."""
         return "req_" + self._next("request").hex()[:32]
+
+    def other(self, prefix: str) -> str:
+        """``prefix`` and 32 hexadecimal digits: an id of any other kind."""
+        return prefix + self._next(prefix).hex()[:32]
+
+    def secret(self) -> str:
+        """A signing secret of webhooks: ``whsec_`` and 32 bytes in base64."""
+        return "whsec_" + b64encode(self._next("secret")).decode()
 
     def _next(self, kind: str) -> bytes:
         self._issued[kind] += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
@@ -11,6 +11,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEPT = 100_000  #: requests remembered; older ones are only counted
+
+
+#: One executed request: batch id, custom id, digest of the body, status.
+Execution: TypeAlias = "tuple[str, str, str, int]"
+
+
+class Happening(msgspec.Struct):
+    """One fault that came about: of a "line" (its custom id), a "batch" or a "webhook" (their ids)."""
+
+    scope: str
+    do: str
+    subject: str
 
 
 class Entry(msgspec.Struct, kw_only=True):
@@ -30,6 +42,19 @@ class Entry(msgspec.Struct, kw_only=True):
     metadata: dict[str, str] | None = None
 
 
+class Delivery(msgspec.Struct, kw_only=True):
+    """One attempt to deliver a webhook. ``status`` is null where nothing answered."""
+
+    webhook_id: str
+    endpoint_id: str
+    event: str
+    type: str
+    subject: str  #: the id that the event tells of
+    attempt: int  #: from 1; a duplicate counts too
+    at: float
+    status: int | None
+
+
 class Journal:
     """Requests in memory, newest last; executed lines on disk, one JSON array a line."""
 
@@ -37,12 +62,16 @@ class Journal:
         self._path = executions
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self._nth: Counter[str] = Counter()
+        self._happenings: deque[Happening] = deque(maxlen=KEPT)
+        self.deliveries: deque[Delivery] = deque(maxlen=KEPT)
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
         self._nth.clear()
+        self._happenings.clear()
+        self.deliveries.clear()
         self._path.write_bytes(b"")
 
     def open(self, *, route: str, method: str, path: str, at: float) -> Entry:
@@ -58,8 +87,16 @@ class Journal:
         """The remembered requests in order of arrival, of one route or of all."""
         return [entry for entry in self._entries if route in (None, entry.route)]
 
-    def record_executions(self, rows: list[tuple[str, str, str, int]]) -> None:
-        """Append executed lines: (batch id, custom id, digest of the body, status). Thread-safe for one writer."""
+    def note(self, scope: str, do: str, subject: str) -> None:
+        """Remember a fault that is no request's; theirs are in their entries."""
+        self._happenings.append(Happening(scope, do, subject))
+
+    def happenings(self, scope: str | None = None) -> list[Happening]:
+        """The faults of lines, batches and webhooks that came about, in order."""
+        return [happening for happening in self._happenings if scope in (None, happening.scope)]
+
+    def record_executions(self, rows: list[Execution]) -> None:
+        """Append executed lines. Thread-safe for one writer."""
         with self._path.open("ab") as log:
             log.writelines(msgspec.json.encode(row) + b"\n" for row in rows)
 

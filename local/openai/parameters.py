@@ -1,4 +1,7 @@
-"""``POST /batches``: what is judged at once; everything else is left to validation (CONTRACT B1)."""
+"""``POST /batches``: what is judged at once; everything else is left to validation (CONTRACT B1).
+
+Captured: the refusals of an endpoint and of metadata that is no string. The other codes and texts are assumed.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from local.openai.errors import ApiError
-from local.openai.profiles import ENDPOINTS
 from local.openai.upload import check_expiry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local.openai.profiles import Settings
+    from local.openai.settings import Settings
 
 _PAIRS_MAX, _KEY_MAX, _VALUE_MAX = 16, 64, 512
 _NAMES = {"input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after"}
@@ -33,19 +35,20 @@ class BatchParameters:
 
 def parse(raw: bytes, settings: Settings) -> BatchParameters:
     """Judge a request body. Raises ``ApiError`` 400 with OpenAI's code and param."""
-    body = _object(raw)
+    body = json_object(raw)
     for name in body.keys() - _NAMES:
         raise ApiError(400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
     return BatchParameters(
-        input_file_id=_text(body, "input_file_id"),
-        endpoint=_choice(body, "endpoint", ENDPOINTS),
-        completion_window=_choice(body, "completion_window", settings.completion_windows),
+        input_file_id=text(body, "input_file_id"),
+        endpoint=_choice(body, "endpoint", settings.endpoints),
+        completion_window=_choice(body, "completion_window", list(settings.completion_windows)),
         metadata=_metadata(body.get("metadata")),
-        keep_seconds=_keep_seconds(body.get("output_expires_after"), settings),
+        keep_seconds=keep_seconds(body.get("output_expires_after"), "output_expires_after", settings),
     )
 
 
-def _object(raw: bytes) -> dict[str, Any]:
+def json_object(raw: bytes) -> dict[str, Any]:
+    """A request body. Raises ``ApiError`` 400 if it is no JSON object."""
     try:
         body = msgspec.json.decode(raw)
     except (ValueError, RecursionError) as error:
@@ -55,7 +58,8 @@ def _object(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def _text(body: dict[str, Any], name: str) -> str:
+def text(body: dict[str, Any], name: str) -> str:
+    """A parameter that must be a string. Raises ``ApiError`` 400."""
     value = body.get(name)
     if value is None:
         raise ApiError(400, f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
@@ -66,7 +70,7 @@ def _text(body: dict[str, Any], name: str) -> str:
 
 
 def _choice(body: dict[str, Any], name: str, allowed: Sequence[str]) -> str:
-    value = _text(body, name)
+    value = text(body, name)
     if value not in allowed:
         quoted = [f"'{choice}'" for choice in allowed]
         listed = quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
@@ -99,13 +103,14 @@ def _check_pair(key: str, text: object) -> None:
         raise ApiError(400, message, param=param, code="string_above_max_length")
 
 
-def _keep_seconds(value: object, settings: Settings) -> float:
+def keep_seconds(value: object, param: str, settings: Settings) -> float:
+    """How long a file is kept under an expiry policy, or without one. Raises ``ApiError`` 400."""
     if value is None:
         return settings.file_retention_seconds
     if not isinstance(value, dict):
-        message = f"Invalid type for 'output_expires_after': expected an object, but got {_kind(value)} instead."
-        raise ApiError(400, message, param="output_expires_after", code="invalid_type")
-    return check_expiry(value.get("anchor"), value.get("seconds"), "output_expires_after")
+        message = f"Invalid type for '{param}': expected an object, but got {_kind(value)} instead."
+        raise ApiError(400, message, param=param, code="invalid_type")
+    return check_expiry(value.get("anchor"), value.get("seconds"), param, settings.file_expiry)
 
 
 def _kind(value: object) -> str:

@@ -110,9 +110,35 @@ class BatchFault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     applied: int = 0
 
 
+class WebhookFault(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What happens to the delivery of an event (CONTRACT W2, W3, W6).
+
+    ``event`` is a type ("batch.completed") or a prefix with a star. Of the events that match after the rule was added,
+    the ``nth`` (from 1) and the ones after it are hit, ``times`` in all (null: for ever).
+    """
+
+    event: str = "*"
+    do: Literal[
+        "duplicate",  # delivered ``copies`` times in all, ``seconds`` apart, under one webhook-id
+        "late",  # delivered ``seconds`` later than it happened
+        "early",  # delivered when the batch is finalizing or cancelling; one that fails or expires tells it on time
+        "never",
+        "bad_signature",  # signed with a secret that nobody has
+        "old_timestamp",  # signed rightly, ``seconds`` ago
+    ]
+    nth: int = 1
+    times: int | None = 1
+    copies: int = 2
+    seconds: float = 0.0
+
+    seen: int = 0
+    applied: int = 0
+
+
 class FaultPlan(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """All rules; the first that matches counts. This is also the format of ``--faults FILE.json``."""
 
     requests: list[RequestFault] = []
     lines: list[LineFault] = []
     batches: list[BatchFault] = []
+    webhooks: list[WebhookFault] = []

@@ -1,16 +1,15 @@
-"""What differs between providers, and how fast time passes: data only.
+"""What differs between providers: data only, each a change of the settings of ``openai``.
 
-Limits are those of the Batch guide and of captures of the live API, as of 2026-11-22. A value marked *assumed*
-was never seen in a capture.
+From the providers' documentation as of 2026-11-22 (third-party clients where there is none); nothing here was tried
+against the provider itself, so every profile but ``openai`` is assumed.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
-import msgspec
-
-DAY = 86_400
+HOUR, DAY = 3_600, 86_400
+MEBIBYTE = 1024 * 1024
 
 #: openai-python 3.54.0, resources/batches.py: the endpoints that ``batches.create`` takes.
 ENDPOINTS = (
@@ -23,117 +22,88 @@ ENDPOINTS = (
     "/v1/images/edits",
     "/v1/videos",
 )
+_CHAT = ["/v1/chat/completions"]
+_TEXT = [*_CHAT, "/v1/completions", "/v1/embeddings"]
 
-#: openai-python 3.54.0, types/file_purpose.py
-PURPOSES = ("assistants", "batch", "fine-tune", "vision", "user_data", "evals")
 
-#: Model families that exist; any other name is ``model_not_found``.
-MODEL_PREFIXES = (
-    "gpt-",
-    "chatgpt-",
-    "o1",
-    "o3",
-    "o4",
-    "text-embedding-",
-    "omni-moderation-",
-    "text-moderation-",
-    "davinci-002",
-    "babbage-002",
-    "dall-e-",
-    "sora-",
-    "ft:",
-)
+def _days(*days: int) -> dict[str, int]:
+    return {f"{24 * day}h": day * DAY for day in days}
 
-#: The snapshot that an alias stands for; the batch object and every answer name it.
-SNAPSHOTS = {
-    "gpt-4o": "gpt-4o-2024-08-06",
-    "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
-    "gpt-4.1": "gpt-4.1-2025-04-14",
-    "gpt-4.1-mini": "gpt-4.1-mini-2025-04-14",
-    "gpt-4.1-nano": "gpt-4.1-nano-2025-04-14",
-    "gpt-5": "gpt-5-2025-08-07",
-    "gpt-5-mini": "gpt-5-mini-2025-08-07",
-    "gpt-5-nano": "gpt-5-nano-2025-08-07",
-    "o3-mini": "o3-mini-2025-01-31",
-    "o4-mini": "o4-mini-2025-04-16",
-    "omni-moderation-latest": "omni-moderation-2024-09-26",
+
+PROFILES: dict[str, dict[str, Any]] = {
+    "openai": {},
+    # learn.microsoft.com, how-to/batch: lines name deployments, jobs do not expire, files are "" or empty, not null.
+    "azure": {
+        "base_paths": ["/openai/v1", "/openai"],
+        "key_header": "api-key",
+        "endpoints": [*ENDPOINTS, "/chat/completions", "/responses", "/embeddings", "/completions"],
+        "any_model": True,
+        "max_requests": 100_000,
+        "max_files": 500,
+        "never_expires": True,
+        "file_expiry": [14 * DAY, 30 * DAY],
+        "missing_file_id": "",
+        "empty_error_file": True,
+        "tokens_at_create": True,
+        "error_codes": {"invalid_url": "url_mismatch", "mismatched_model": "model_mismatch"},
+        "webhooks": False,
+    },
+    "groq": {
+        "base_paths": ["/openai/v1"],
+        "endpoints": _CHAT,
+        "any_model": True,
+        "completion_windows": _days(1, 2, 3, 4, 5, 6, 7) | {"7d": 7 * DAY},
+        "webhooks": False,
+    },
+    "deepinfra": {"base_paths": ["/v1/openai"], "endpoints": _TEXT, "any_model": True, "webhooks": False},
+    "perplexity": {
+        "endpoints": _CHAT,
+        "any_model": True,
+        "validates_uploads": True,
+        "idempotency": True,
+        "file_expiry": None,
+        "webhooks": False,
+    },
+    "cerebras": {"endpoints": _CHAT, "any_model": True, "file_retention_seconds": 7 * DAY, "webhooks": False},
+    "dashscope": {
+        "base_paths": ["/compatible-mode/v1"],
+        "endpoints": [*_CHAT, "/v1/embeddings"],
+        "any_model": True,
+        "completion_windows": _days(*range(1, 15)),
+        "error_codes": {"invalid_url": "url_not_found"},
+        "webhooks": False,
+    },
+    "parasail": {
+        "endpoints": _TEXT,
+        "any_model": True,
+        "max_batch_bytes": 500 * MEBIBYTE,
+        "webhooks": False,
+    },
+    "doubleword": {
+        "endpoints": [*_TEXT, "/v1/responses"],
+        "any_model": True,
+        "custom_id_max": 64,
+        "completion_windows": {"1h": HOUR, "24h": DAY, "background": 7 * DAY},
+        "create_status": 201,
+        "webhooks": False,
+    },
+    "nebius": {"endpoints": _TEXT, "any_model": True, "webhooks": False},
+    "novita": {
+        "base_paths": ["/openai/v1"],
+        "endpoints": _TEXT,
+        "any_model": True,
+        "completion_windows": {"48h": 2 * DAY},
+        "file_retention_seconds": 15 * DAY,
+        "status_names": {
+            "validating": "VALIDATING",
+            "in_progress": "PROGRESS",
+            "finalizing": "PROGRESS",
+            "completed": "COMPLETED",
+            "failed": "FAILED",
+            "expired": "EXPIRED",
+            "cancelling": "CANCELLING",
+            "cancelled": "CANCELLED",
+        },
+        "webhooks": False,
+    },
 }
-
-
-class Pace(msgspec.Struct, forbid_unknown_fields=True):
-    """How long a batch stays in each status, in seconds. ``spread`` 0.2 makes that 80 to 120 %, by seed."""
-
-    validating: float = 0.3
-    in_progress: float = 1.5
-    finalizing: float = 0.3
-    cancelling: float = 0.5
-    spread: float = 0.2
-    slices: Annotated[int, msgspec.Meta(ge=1)] = 10  #: in how many steps the counts move
-
-    def changed(self, patch: dict[str, float]) -> Pace:
-        """This pace with the fields of ``patch``. Raises ``msgspec.ValidationError``."""
-        return msgspec.convert(msgspec.to_builtins(self) | patch, Pace)
-
-
-PACES = {
-    "real": Pace(validating=8, in_progress=600, finalizing=10, cancelling=60),
-    "fast": Pace(),
-    "instant": Pace(validating=0.02, in_progress=0.04, finalizing=0.02, cancelling=0.05, spread=0, slices=2),
-    "virtual": Pace(validating=8, in_progress=600, finalizing=10, cancelling=60, spread=0),
-}
-
-
-class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Every switch of a running server. The defaults are the provider profile ``openai``."""
-
-    pace: Pace = msgspec.field(default_factory=Pace)
-    api_keys: list[str] = []  #: accepted keys; empty: every key
-    organization: str = "org-local"
-    completion_windows: tuple[str, ...] = ("24h",)
-    window_seconds: int = DAY
-
-    max_upload_bytes: int = 512 * 1024 * 1024
-    max_batch_bytes: int = 209_715_200
-    max_requests: int = 50_000
-    max_embedding_inputs: int = 50_000
-    max_errors: int = 1_000  #: entries in ``batch.errors``; assumed
-    custom_id_max: int = 512  #: assumed; 69 characters were seen to pass
-    file_retention_seconds: int = 30 * DAY
-
-    any_model: bool = False  #: accept every model name
-    models: dict[str, str] = {}  #: further model names, each with its snapshot
-
-    token_limits: dict[str, int] = {}  #: enqueued prompt tokens by model; absent: no limit
-    token_release_lag: float = 0.0  #: seconds from the end of a batch until its tokens are free
-    phantom_tokens: bool = False  #: refuse as if the queue were full
-    creates_per_hour: int = 2_000
-
-    list_lag_seconds: float = 0.0  #: a batch younger than this is absent from the list
-    missing_file_id: str | None = None  #: null, or "" as captured in 2026-07: the id of a file that there is not
-    unknown_file_at_create: bool = False  #: 400 at create, instead of a batch that fails
-    content_gzip: bool = False  #: compress file contents for clients that accept it
-    content_range: bool = False  #: honour ``Range`` on file contents
-
-    def update(self, patch: dict[str, Any]) -> None:
-        """Change fields in place. Raises ``msgspec.ValidationError`` for an unknown name or a wrong type."""
-        current = msgspec.to_builtins(self)
-        if isinstance(patch.get("pace"), dict):
-            patch = patch | {"pace": current["pace"] | patch["pace"]}
-        changed = msgspec.convert(current | patch, Settings)
-        for name in self.__struct_fields__:
-            setattr(self, name, getattr(changed, name))
-
-    def knows_model(self, model: str) -> bool:
-        """Whether the Batch API takes this model."""
-        return self.any_model or model in self.models or model.startswith(MODEL_PREFIXES)
-
-    def snapshot(self, model: str) -> str:
-        """The dated name that ``model`` resolves to; itself if it is one."""
-        return self.models.get(model) or SNAPSHOTS.get(model, model)
-
-
-def settings_for(speed: str, patch: dict[str, Any] | None = None) -> Settings:
-    """The settings at a named speed (a key of ``PACES``), changed by ``patch``. Raises ``KeyError``."""
-    settings = Settings(pace=PACES[speed].changed({}))
-    settings.update(patch or {})
-    return settings

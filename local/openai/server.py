@@ -13,20 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from local.openai import admin_routes, app
+from local.openai import admin_routes, app, upload_routes, webhook_routes
 from local.openai.admin import Admin
-from local.openai.profiles import settings_for
 from local.openai.service import Service
+from local.openai.settings import settings_for
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
+
+    from aiohttp.typedefs import Middleware
+
+    from local.openai.upstream import UpstreamOptions
 
 _BODY_MAX = 16 * 1024 * 1024  #: of JSON bodies; uploads are streamed and have their own limit
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a server starts. ``port`` 0 takes a free one; without ``data`` a temporary directory is used."""
+    """How a server starts. ``port`` 0 takes a free one; without ``data`` a temporary directory is used.
+
+    ``profile`` is a key of ``profiles.PROFILES``; with ``upstream`` another server answers the requests of batches.
+    """
 
     host: str = "127.0.0.1"
     port: int = 0
@@ -35,6 +42,8 @@ class Options:
     speed: str = "fast"
     settings: dict[str, Any] | None = None
     faults: dict[str, Any] | None = None
+    profile: str = "openai"
+    upstream: UpstreamOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -46,17 +55,21 @@ class Server:
 
 
 def build(service: Service) -> web.Application:
-    """The application: the API under ``/v1``, the levers under ``/_admin``."""
-    api = web.Application(middlewares=[app.surround], client_max_size=_BODY_MAX)
-    api[app.SERVICE] = service
-    api.add_routes(app.routes)
-    levers = web.Application(middlewares=[admin_routes.refuse], client_max_size=_BODY_MAX)
-    levers[app.SERVICE] = service
-    levers.add_routes(admin_routes.routes)
+    """The application: the API under ``/v1`` and where the profile has it, the levers under ``/_admin``."""
     root = web.Application()
-    root.add_subapp("/_admin", levers)
-    root.add_subapp("/v1", api)
+    root.add_subapp("/_admin", _part(service, admin_routes.refuse, admin_routes.routes))
+    routes = [*app.routes, *upload_routes.routes, *webhook_routes.routes]
+    # The longest first: the first prefix that fits takes the request.
+    for path in sorted({"/v1", *service.settings.base_paths}, key=len, reverse=True):
+        root.add_subapp(path, _part(service, app.surround, routes))
     return root
+
+
+def _part(service: Service, middleware: Middleware, routes: Iterable[web.AbstractRouteDef]) -> web.Application:
+    part = web.Application(middlewares=[middleware], client_max_size=_BODY_MAX)
+    part[app.SERVICE] = service
+    part.add_routes(routes)
+    return part
 
 
 @asynccontextmanager
@@ -64,8 +77,11 @@ async def running(options: Options) -> AsyncIterator[Server]:
     """Serve until the block is left. Raises ``OSError`` where the port is taken."""
     with contextlib.ExitStack() as stack:
         data = options.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="local-openai-")))
-        settings = settings_for(options.speed, options.settings)
-        service = Service(data, settings, virtual=options.speed == "virtual", seed=options.seed)
+        settings = settings_for(options.speed, options.profile, options.settings)
+        if options.upstream:
+            settings.any_model = True
+        virtual = options.speed == "virtual"
+        service = Service(data, settings, virtual=virtual, seed=options.seed, upstream=options.upstream)
         service.faults.add(options.faults or {})
         runner = web.AppRunner(build(service), access_log=None, shutdown_timeout=0.1)
         await runner.setup()
@@ -73,8 +89,9 @@ async def running(options: Options) -> AsyncIterator[Server]:
         try:
             await web.TCPSite(runner, options.host, options.port).start()
             host, port = runner.addresses[0][:2]
-            url = f"http://{host}:{port}/v1"
-            yield Server(url, Admin(url))
+            root = f"http://{host}:{port}"
+            path = (settings.base_paths or ["/v1"])[0]
+            yield Server(root + path, Admin(root))
         finally:
             timekeeper.cancel()
             await runner.cleanup()
@@ -91,9 +108,13 @@ def serve(
     settings: dict[str, Any] | None = None,
     faults: dict[str, Any] | None = None,
     data: Path | None = None,
+    profile: str = "openai",
+    upstream: UpstreamOptions | None = None,
 ) -> Iterator[Server]:
     """Run a server in a thread, on a free loopback port, while the block runs."""
-    options = Options(data=data, seed=seed, speed=speed, settings=settings, faults=faults)
+    options = Options(
+        data=data, seed=seed, speed=speed, settings=settings, faults=faults, profile=profile, upstream=upstream
+    )
     started: list[Server | BaseException] = []
     ready = threading.Event()
     stop: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []

@@ -10,17 +10,22 @@ from typing import TYPE_CHECKING
 
 from local.openai.agenda import Agenda
 from local.openai.clock import Clock
+from local.openai.deliveries import Deliveries
 from local.openai.disruption import Disruption
 from local.openai.engine import Engine
 from local.openai.faults import Faults
 from local.openai.files import FileStore
 from local.openai.identity import Ids
 from local.openai.journal import Journal
+from local.openai.parts import Uploads
+from local.openai.upstream import Upstream
+from local.openai.webhooks import Endpoints
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.openai.profiles import Settings
+    from local.openai.settings import Settings
+    from local.openai.upstream import UpstreamOptions
 
 _LONGEST_SLEEP = 60.0
 
@@ -28,10 +33,19 @@ _LONGEST_SLEEP = 60.0
 class Service:
     """State of the server. ``seed`` null: ids differ in every run, answers do not."""
 
-    def __init__(self, directory: Path, settings: Settings, *, virtual: bool, seed: int | None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        settings: Settings,
+        *,
+        virtual: bool,
+        seed: int | None,
+        upstream: UpstreamOptions | None = None,
+    ) -> None:
         self._directory = directory
         self.settings = settings
         self.clock = Clock(virtual=virtual)
+        self._upstream = Upstream(upstream) if upstream else None
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="batches")
         directory.mkdir(parents=True, exist_ok=True)
         self._begin(seed)
@@ -43,6 +57,18 @@ class Service:
         self.files = FileStore(self._directory / "files", self.ids, self.clock)
         self.agenda = Agenda(self.clock)
         self.disruption = Disruption(self.clock, self.agenda)
+        self.creates: dict[str, str] = {}  #: batches by the Idempotency-Key that made them
+        self.uploads = Uploads(self.ids, self.clock, self.settings)
+        self.endpoints = Endpoints(self.ids, self.clock)
+        self.deliveries = Deliveries(
+            clock=self.clock,
+            agenda=self.agenda,
+            ids=self.ids,
+            settings=self.settings,
+            faults=self.faults,
+            journal=self.journal,
+            endpoints=self.endpoints,
+        )
         self.engine = Engine(
             seed=seed or 0,
             clock=self.clock,
@@ -53,12 +79,14 @@ class Service:
             faults=self.faults,
             journal=self.journal,
             worker=self._worker,
+            upstream=self._upstream,
+            watch=self.deliveries.watch,
         )
 
     async def reset(self, seed: int | None) -> None:
         """Forget files, batches, faults and the journal, and start to count ids again. Settings and time stay."""
         finished = self.agenda
-        await finished.stop()
+        await self._stop()
         self.files.clear()
         self._begin(seed)
         finished.changed.set()
@@ -77,5 +105,13 @@ class Service:
 
     async def close(self) -> None:
         """Let the worker finish what it has begun."""
-        await self.agenda.stop()
+        await self._stop()
+        if self._upstream is not None:
+            await self._upstream.close()
         self._worker.shutdown()
+
+    async def _stop(self) -> None:
+        await self.agenda.stop()
+        if self.engine.relay is not None:
+            await self.engine.relay.close()
+        await self.deliveries.close()

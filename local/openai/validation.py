@@ -17,7 +17,7 @@ from local.openai.tokens import prompt_tokens
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from local.openai.profiles import Settings
+    from local.openai.settings import Settings
 
 _REQUIRED = ("custom_id", "method", "url", "body")
 
@@ -102,7 +102,8 @@ class _Judge:
     """Checks one line after the other, remembering custom ids and the model."""
 
     def __init__(self, endpoint: str, settings: Settings, findings: Findings) -> None:
-        self._endpoint = endpoint
+        self._url = endpoint
+        self._endpoint = api_path(endpoint)
         self._settings = settings
         self._findings = findings
         self._seen: set[str] = set()
@@ -115,7 +116,7 @@ class _Judge:
             message = f"Invalid value: '{request['method']}'. Supported values are: 'POST'."
             code = "invalid_value"  # assumed
             raise LineError(code, message, "method")
-        if request["url"] != self._endpoint:
+        if request["url"] != self._url:
             message = "The URL provided for this request does not match the batch endpoint."
             raise LineError("invalid_url", message, "url")
         self._body(request["body"])
@@ -195,6 +196,11 @@ def embedding_inputs(value: object) -> int:
     if isinstance(value, list) and not (value and isinstance(value[0], int)):
         return len(value)
     return 1
+
+
+def api_path(endpoint: str) -> str:
+    """The endpoint as OpenAI calls it: Azure leaves the version out."""
+    return endpoint if endpoint.startswith("/v1/") else f"/v1{endpoint}"
 
 
 def unknown_file(file_id: str) -> LineError:
