@@ -180,3 +180,10 @@ def test_the_status_is_written_when_something_is_new_and_not_more_often_than_it_
     world.clock.advance(61)
     tick(world)
     assert world.objects.head("output", "reviews.status.json") != first
+
+
+def test_the_next_tick_may_admit_again_at_once(world: World) -> None:
+    world.batch(1)
+    assert tick(world, "one").admitted == 1
+    world.batch(2)
+    assert tick(world, "two").admitted == 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Admit batches of running jobs. One poller at a time, by a lease; a second one leaves it alone.
+    """Admit batches of running jobs. One poller at a time, by a lease that ends with it; others leave it alone.
 
     ``name`` tells this invocation from every other one.
     """
