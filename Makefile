@@ -38,7 +38,7 @@ down:  ## stop what `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.cloud down; fi
 
 test: setup .local/sam/stamp lint  ## lint, types, and every test
-	@$(BIN)/pytest -q -n auto --dist loadgroup --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check --quiet .

@@ -18,12 +18,10 @@ HERE = Path(__file__).parent
 ARCHITECTURE = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}[platform.machine().lower()]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.package)
-            item.add_marker(pytest.mark.xdist_group("package"))  # one build for all
 
 
 @dataclass(frozen=True, slots=True)
