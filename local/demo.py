@@ -39,6 +39,8 @@ def run() -> int:
     """Up, drop, watch, show, down; the exit status."""
     asked = wishes(os.environ)
     where = "the local OpenAI server" if asked.own_openai else asked.base_url or "the OpenAI API"
+    if asked.upstream:
+        where += f", and from there to {asked.upstream[1]}"
     console.print(f"Deploying [bold]template.yaml[/] to a local cloud; requests go to [bold]{where}[/].")
     with running(PLACE, asked) as up:
         up.clients.s3.put_object(Bucket=up.stack.input_bucket, Key=KEY, Body=SAMPLE.read_bytes())

@@ -22,14 +22,31 @@ _USAGE = "usage: python -m local.cloud up | down"
 
 
 def wishes(env: Mapping[str, str]) -> Wishes:
-    """What OPENAI_BASE_URL, OPENAI_API_KEY and PARAMS ask for; ``Trouble`` if PARAMS is no list of Name=value."""
+    """What OPENAI_BASE_URL, OPENAI_API_KEY, OPENAI_UPSTREAM... and PARAMS ask for; ``Trouble`` if it makes no sense."""
     parameters: dict[str, str] = {}
     for word in shlex.split(env.get("PARAMS", "")):
         name, equals, value = word.partition("=")
         if not (name and equals):
             raise Trouble(f'PARAMS holds {word!r}; it should be "Name=value Name=value".')
         parameters[name] = value
-    return Wishes(base_url=env.get("OPENAI_BASE_URL", ""), api_key=env.get("OPENAI_API_KEY", ""), parameters=parameters)
+    asked = Wishes(
+        base_url=env.get("OPENAI_BASE_URL", ""),
+        api_key=env.get("OPENAI_API_KEY", ""),
+        parameters=parameters,
+        upstream=_upstream(env),
+        upstream_key=env.get("OPENAI_UPSTREAM_API_KEY", ""),
+    )
+    if asked.upstream and not asked.own_openai:
+        raise Trouble("OPENAI_UPSTREAM stands behind the local OpenAI server: leave OPENAI_BASE_URL and _API_KEY out.")
+    return asked
+
+
+def _upstream(env: Mapping[str, str]) -> tuple[str, ...]:
+    """The options of the local OpenAI server for OPENAI_UPSTREAM and OPENAI_UPSTREAM_MODEL."""
+    if not env.get("OPENAI_UPSTREAM"):
+        return ()
+    model = env.get("OPENAI_UPSTREAM_MODEL")
+    return ("--upstream", env["OPENAI_UPSTREAM"], *(("--upstream-model", model) if model else ()))
 
 
 def up() -> None:

@@ -36,12 +36,15 @@ class Wishes:
 
     ``base_url`` and ``api_key``: the Batch API to use; with neither, the local OpenAI server is started.
     ``parameters``: the template's, by name; they win.
+    ``upstream``, ``upstream_key``: options and key for what answers the requests behind the local OpenAI server.
     """
 
     base_url: str = ""
     api_key: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     stack_name: str = "batchdrop"
+    upstream: tuple[str, ...] = ()
+    upstream_key: str = field(default="", repr=False)
 
     @property
     def own_openai(self) -> bool:
@@ -106,7 +109,7 @@ def _bring_up(where: Place, wishes: Wishes, *, tethered: bool) -> Running:
     servers: list[Server] = []
     openai = ""
     if wishes.own_openai:
-        openai = _start_openai(where, servers, tethered=tethered)
+        openai = _start_openai(where, wishes, servers, tethered=tethered)
     port = emulator.free_port()
     servers.append(emulator.start(where, port, tethered=tethered))
     processes.remember(servers, where.processes_file)
@@ -122,16 +125,14 @@ def _bring_up(where: Place, wishes: Wishes, *, tethered: bool) -> Running:
     return Running(stack, deployment, clients, servers, openai)
 
 
-def _start_openai(where: Place, servers: list[Server], *, tethered: bool) -> str:
+def _start_openai(where: Place, wishes: Wishes, servers: list[Server], *, tethered: bool) -> str:
     port = emulator.free_port()
     address = f"http://127.0.0.1:{port}"
     where.scratch.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "local.openai", "--port", str(port), "--data", str(where.scratch / "openai")]
-    servers.append(
-        processes.start(
-            "openai", command, env=emulator.clean_environment(where), log=where.log("openai"), tethered=tethered
-        )
-    )
+    command += wishes.upstream
+    env = emulator.clean_environment(where) | {"OPENAI_UPSTREAM_API_KEY": wishes.upstream_key}
+    servers.append(processes.start("openai", command, env=env, log=where.log("openai"), tethered=tethered))
     processes.remember(servers, where.processes_file)
     emulator.answers(f"{address}/", servers[-1])
     return address

@@ -89,8 +89,9 @@ class Deliveries:
 
     async def test(self, endpoint: Endpoint, event_type: str) -> int | None:
         """Deliver a sample once; the endpoint's status, or null where nothing answers."""
-        event = self._event(event_type, self._ids.other("sample_"), self._clock.now())
-        return await self._send(self._parcel(endpoint, event))
+        now = self._clock.now()
+        event = self._event(event_type, self._ids.other("sample_"), now)
+        return await self._send(self._parcel(endpoint, event, now))
 
     async def close(self) -> None:
         """Break off what is under way."""
@@ -105,7 +106,7 @@ class Deliveries:
         if fault is not None:
             self._journal.note("webhook", fault.do, subject)
         for endpoint in self._endpoints.of(event_type):
-            parcel = self._parcel(endpoint, event)
+            parcel = self._parcel(endpoint, event, at)
             for due, copy in _scripted(parcel, at, fault):
                 self._plan(copy, due)
 
@@ -118,8 +119,8 @@ class Deliveries:
             "data": {"id": subject},
         }
 
-    def _parcel(self, endpoint: Endpoint, event: dict[str, Any]) -> _Parcel:
-        return _Parcel(endpoint, self._ids.other("wh_"), event, msgspec.json.encode(event), self._clock.now())
+    def _parcel(self, endpoint: Endpoint, event: dict[str, Any], at: float) -> _Parcel:
+        return _Parcel(endpoint, self._ids.other("wh_"), event, msgspec.json.encode(event), at)
 
     def _plan(self, parcel: _Parcel, due: float) -> None:
         self._agenda.add(due, partial(self._deliver, parcel, due))
@@ -136,7 +137,7 @@ class Deliveries:
     async def _attempt(self, parcel: _Parcel, at: float) -> None:
         status = await self._send(parcel)
         pause = min(self._settings.webhook_retry_most, self._settings.webhook_retry_seconds * 2 ** (parcel.attempt - 1))
-        due = max(at, self._clock.now() if not self._clock.virtual else at) + pause
+        due = (at if self._clock.virtual else self._clock.now()) + pause
         given_up = due > parcel.first + self._settings.webhook_give_up_seconds
         if status not in _OK and parcel.retried and not given_up:
             self._plan(replace(parcel, attempt=parcel.attempt + 1), due)
