@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from pathlib import Path
 
 from local.openai.profiles import PROFILES
@@ -17,8 +18,13 @@ from local.openai.upstream import UpstreamOptions
 
 def main() -> None:
     """Parse the command line, print the base URL, serve."""
-    arguments = _parser().parse_args()
-    options = Options(
+    asyncio.run(_serve(options(sys.argv[1:])))
+
+
+def options(words: list[str]) -> Options:
+    """What a command line asks for."""
+    arguments = _parser().parse_args(words)
+    return Options(
         host=arguments.host,
         port=arguments.port,
         data=arguments.data,
@@ -29,7 +35,6 @@ def main() -> None:
         profile=arguments.profile,
         upstream=_upstream(arguments),
     )
-    asyncio.run(_serve(options))
 
 
 def _upstream(arguments: argparse.Namespace) -> UpstreamOptions | None:
@@ -44,12 +49,12 @@ def _upstream(arguments: argparse.Namespace) -> UpstreamOptions | None:
     )
 
 
-async def _serve(options: Options) -> None:
+async def _serve(asked: Options) -> None:
     finished = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, finished.set)
-    async with running(options) as server:
+    async with running(asked) as server:
         print(server.base_url, flush=True)
         await finished.wait()
 

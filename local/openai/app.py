@@ -153,7 +153,7 @@ def _check_rate(service: Service) -> None:
     most = service.settings.creates_per_hour
     if service.engine.created_since(since, most) >= most:
         message = f"Rate limit reached: {most} batches may be created per hour."
-        # The status was captured, code and text are assumed.
+        # The status was captured, code and text are assumed (A12).
         raise ApiError(429, message, code="rate_limit_exceeded", headers={"Retry-After": "60"})
 
 
@@ -161,6 +161,7 @@ def _check_rate(service: Service) -> None:
 async def list_batches(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     visible = service.clock.now() - service.settings.list_lag_seconds
+    # assumed (A13): newest first is the convention, the specification is silent.
     newest_first = [b for b in reversed(service.engine.batches.values()) if b.created <= visible]
     return listing(request, newest_first, partial(_view, service), usual=_BATCHES_PAGE, most=_BATCHES_MOST)
 

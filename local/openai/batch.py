@@ -103,3 +103,20 @@ def lasts(batch: Batch, status: str) -> float:
     luck = int.from_bytes(digest(batch.id, status)[:4]) / 2**32
     seconds: float = getattr(batch.pace, status)
     return seconds * (1 + batch.pace.spread * (2 * luck - 1))
+
+
+def target(batch: Batch, run: Run) -> int:
+    """How many requests are done at the end of the present slice of a run."""
+    share = min(1.0, run.slice / batch.pace.slices)
+    return min(int(batch.total * share + 1e-9), _stop(batch))
+
+
+def _stop(batch: Batch) -> int:
+    share = batch.fault.expire_at_share
+    return batch.total if share is None else int(batch.total * share + 1e-9)
+
+
+def stops_here(batch: Batch, run: Run) -> bool:
+    """Whether a fault makes the batch expire now."""
+    scripted = batch.fault.expire_at_share is not None and run.done >= _stop(batch)
+    return scripted or (run.done >= batch.total and bool(run.left))

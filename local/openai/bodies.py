@@ -1,6 +1,6 @@
 """What an endpoint refuses when a request is executed: a 400 of that request, not of its batch.
 
-Only the fields that an answer is made of are judged; the codes are OpenAI's, the wording of messages is assumed.
+Only the fields that an answer is made of are judged; the codes are OpenAI's, the wording of messages is assumed (A21).
 """
 
 from __future__ import annotations

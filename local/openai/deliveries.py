@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from local.openai.webhooks import Endpoint, Endpoints
 
 _AGENT = "OpenAI/1.0 (+https://platform.openai.com/docs/webhooks)"
-_PATIENCE = aiohttp.ClientTimeout(total=10)  #: "answer in seconds"; how many is assumed
+_PATIENCE = aiohttp.ClientTimeout(total=10)  #: "answer in seconds"; how many is assumed (A24)
 _OK = range(200, 300)
 _FOREIGN_SECRET = "whsec_" + "Zm9yZWlnbg=="  #: nobody was given this one
 _COMING = {"finalizing": "completed", "cancelling": "cancelled"}

@@ -12,7 +12,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from local.openai.batch import Batch, lasts
+from local.openai.batch import Batch, lasts, stops_here, target
 from local.openai.errors import ApiError
 from local.openai.execution import Executor, Run
 from local.openai.intake import Intake
@@ -103,7 +103,7 @@ class Engine:
     def cancel(self, batch_id: str) -> Batch:
         """Ask for a cancel. Raises ``ApiError`` 404, and 409 where the batch has ended otherwise."""
         batch = self.get(batch_id)
-        if batch.status in ("completed", "failed", "expired"):  # expired: assumed
+        if batch.status in ("completed", "failed", "expired"):  # expired: assumed (A15), like a cancel while validating
             raise ApiError(409, f"Cannot cancel a batch with status '{batch.status}'.")
         if batch.status not in ("cancelling", "cancelled"):
             now = self._clock.now()
@@ -192,19 +192,25 @@ class Engine:
 
     async def _progress(self, batch: Batch, run: Run, at: float) -> None:
         expired = at >= self._expiry(batch)
-        if not expired and self.relay is None:
-            run.slice += 1
-            target = _target(batch, run)
-            await self._in_worker(lambda: self._executor.run_until(run, target))
+        if not expired:
+            await self._execute(batch, run)
         if batch.status != "in_progress":
             return
-        if expired or _stops_here(batch, run):
+        if expired or stops_here(batch, run):
             await self._end(batch, "expired", at)
         elif run.done >= batch.total:
             self._enter(batch, "finalizing", at)
             self._schedule(batch, at + lasts(batch, "finalizing"))
         else:
             self._schedule_slice(batch, run)
+
+    async def _execute(self, batch: Batch, run: Run) -> None:
+        if self.relay is not None:
+            await self.relay.join(batch.id)
+            return
+        run.slice += 1
+        count = target(batch, run)
+        await self._in_worker(lambda: self._executor.run_until(run, count))
 
     def _schedule_slice(self, batch: Batch, run: Run) -> None:
         share = (run.slice + 1) / batch.pace.slices
@@ -230,20 +236,3 @@ class Engine:
 
     async def _in_worker(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
-
-
-def _target(batch: Batch, run: Run) -> int:
-    """How many requests are done at the end of the present slice."""
-    share = min(1.0, run.slice / batch.pace.slices)
-    return min(int(batch.total * share + 1e-9), _stop(batch))
-
-
-def _stop(batch: Batch) -> int:
-    share = batch.fault.expire_at_share
-    return batch.total if share is None else int(batch.total * share + 1e-9)
-
-
-def _stops_here(batch: Batch, run: Run) -> bool:
-    """Whether a fault makes the batch expire now."""
-    scripted = batch.fault.expire_at_share is not None and run.done >= _stop(batch)
-    return scripted or (run.done >= batch.total and bool(run.left))

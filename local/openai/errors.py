@@ -31,7 +31,7 @@ class ApiError(Exception):
 
 
 def type_of(status: int) -> str:
-    """The ``error.type`` that OpenAI sends with an HTTP status."""
+    """The ``error.type`` that goes with an HTTP status; assumed (A26)."""
     if status >= web.HTTPInternalServerError.status_code:
         return "server_error"
     return {429: "rate_limit_error", 401: "authentication_error"}.get(status, "invalid_request_error")

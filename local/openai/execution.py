@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _OK = 200
 _UNRUN = {
     "batch_expired": "This request could not be executed before the completion window expired.",
-    # The code was seen, the text is assumed.
+    # The code was seen, the text is assumed (A16).
     "batch_cancelled": "This request was not executed because the batch was cancelled.",
 }
 
@@ -129,10 +129,10 @@ class Executor:
     def write(self, run: Run, turn: Turn, reply: Answer, out: BinaryIO, err: BinaryIO) -> Execution:
         """Count an answer and write its line; what the journal is to remember."""
         custom_id = turn.request["custom_id"]
-        completed = reply.status in (_OK, 0)  # assumed for 0: such lines were reported where no failure was counted
+        completed = reply.status in (_OK, 0)  # assumed (A17): such lines were seen where none had failed
         run.completed += completed
         run.failed += not completed
-        run.usage = _sum(run.usage, reply.usage)
+        run.usage = _sum(run.usage, reply.usage)  # assumed (A18): a refused request used nothing
         file = out if completed else err
         for written_id, copy in _written(custom_id, turn.fault):
             file.write(_line(run, written_id, copy, reply))

@@ -85,7 +85,7 @@ class Limits:
         limit = self._settings.max_enqueued_embeddings
         wanted = self._requests.amounts(now).get(_EMBEDDINGS, 0) + findings.requests
         if findings.embedding_inputs and wanted > limit:
-            code = "request_limit_exceeded"  # assumed: the message was captured without it
+            code = "request_limit_exceeded"  # assumed (A4): the message was captured without it
             return Refusal(code, self._message("request", findings.model or "", limit))
         return None
 

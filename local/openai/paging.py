@@ -40,6 +40,6 @@ def _start(items: list[Listed], after: str | None) -> int:
     if not after:
         return 0
     position = next((index for index, item in enumerate(items) if item.id == after), None)
-    if position is None:  # assumed
+    if position is None:  # assumed (A13)
         raise ApiError(400, f"Invalid 'after': no object with id '{after}'.", param="after", code="invalid_value")
     return position + 1

@@ -1,6 +1,6 @@
 """``POST /batches``: what is judged at once; everything else is left to validation (CONTRACT B1).
 
-Captured: the refusals of an endpoint and of metadata that is no string. The other codes and texts are assumed.
+Captured: the refusals of an endpoint and of metadata that is no string. The other codes and texts are assumed (A11).
 """
 
 from __future__ import annotations

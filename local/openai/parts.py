@@ -71,7 +71,7 @@ class Uploads:
         most = self._settings.max_upload_total_bytes
         if not 0 < size <= most:
             message = f"Invalid 'bytes': expected a value from 1 to {most}."
-            raise ApiError(400, message, param="bytes", code="integer_out_of_range")  # assumed
+            raise ApiError(400, message, param="bytes", code="integer_out_of_range")  # assumed (A22)
         now = self._clock.now()
         expires = now + self._settings.upload_life_seconds
         upload = Upload(self._ids.other("upload_"), size, filename, purpose, keep_seconds, now, expires)
@@ -79,7 +79,7 @@ class Uploads:
         return upload
 
     def pending(self, upload_id: str) -> Upload:
-        """The upload, if it still takes parts. Raises ``ApiError`` 404, and 400 where it has ended (assumed)."""
+        """The upload, if it still takes parts. Raises ``ApiError`` 404, and 400 where it has ended: assumed (A22)."""
         upload = self._uploads.get(upload_id)
         if upload is None:
             raise ApiError(404, f"No such Upload object: {upload_id}", param="id")
@@ -98,7 +98,7 @@ class Uploads:
 
 
 def join(upload: Upload, part_ids: Sequence[str], md5: str | None, target: Path) -> None:
-    """Write the parts one after the other to ``target``. Raises ``ApiError`` 400; texts are assumed."""
+    """Write the parts one after the other to ``target``. Raises ``ApiError`` 400; texts are assumed (A22)."""
     for part_id in part_ids:
         if part_id not in upload.parts:
             raise ApiError(400, f"No such part in this upload: '{part_id}'.", param="part_ids")

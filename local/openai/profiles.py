@@ -1,7 +1,7 @@
 """What differs between providers: data only, each a change of the settings of ``openai``.
 
 From the providers' documentation as of 2026-11-22 (third-party clients where there is none); nothing here was tried
-against the provider itself, so every profile but ``openai`` is assumed.
+against the provider itself, so every profile but ``openai`` is assumed (A25).
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from local.openai.execution import Executor, Run, Turn
+    from local.openai.execution import Executor, Run
     from local.openai.journal import Journal
     from local.openai.upstream import Upstream
 
@@ -24,8 +24,14 @@ class Relay:
         self._running: dict[str, asyncio.Task[None]] = {}
 
     def start(self, run: Run, done: Callable[[], None]) -> None:
-        """Execute every request of a batch, then call ``done``."""
+        """Execute every request of a batch, then call ``done``; ``join`` tells how it went."""
         self._running[run.batch_id] = asyncio.create_task(self._run(run, done))
+
+    async def join(self, batch_id: str) -> None:
+        """Return when a batch that called ``done`` is through. Raises what stopped it, if something did."""
+        task = self._running.pop(batch_id, None)
+        if task is not None:
+            await task
 
     async def stop(self, batch_id: str) -> None:
         """Break off what is under way: those requests are left, with the ones that had no turn."""
@@ -41,11 +47,14 @@ class Relay:
             await self.stop(batch_id)
 
     async def _run(self, run: Run, done: Callable[[], None]) -> None:
-        with run.opened() as files:
-            async with asyncio.TaskGroup() as group:
-                for _ in range(min(self._upstream.options.concurrency, len(run.order))):
-                    group.create_task(self._work(run, *files))
-        del self._running[run.batch_id]
+        try:
+            with run.opened() as files:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(min(self._upstream.options.concurrency, len(run.order))):
+                        group.create_task(self._work(run, *files))
+        except Exception:
+            done()
+            raise
         done()
 
     async def _work(self, run: Run, source: BinaryIO, out: BinaryIO, err: BinaryIO) -> None:
@@ -56,10 +65,6 @@ class Relay:
             try:
                 reply = turn.scripted() or await self._upstream.ask(turn.question)
             except asyncio.CancelledError:
-                _leave(run, turn)
+                run.left.append(turn.line)
                 raise
             self._journal.record_executions([self._executor.write(run, turn, reply, out, err)])
-
-
-def _leave(run: Run, turn: Turn) -> None:
-    run.left.append(turn.line)

@@ -95,8 +95,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     upload_life_seconds: int = HOUR  #: of an upload that is not completed
     max_requests: int = 50_000
     max_embedding_inputs: int = 50_000
-    max_errors: int = 1_000  #: entries in ``batch.errors``; assumed
-    custom_id_max: int = 512  #: assumed; 69 characters were seen to pass
+    max_errors: int = 1_000  #: entries in ``batch.errors``; assumed (A2)
+    custom_id_max: int = 512  #: assumed (A1); 69 characters were seen to pass
     file_retention_seconds: int = 30 * DAY
     file_expiry: tuple[int, int] | None = (HOUR, 30 * DAY)  #: what ``expires_after`` may be; null: it is refused
     validates_uploads: bool = False  #: judge every line of a batch file at its upload, with a 400
@@ -111,16 +111,16 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     max_enqueued_embeddings: int = 1_000_000  #: requests for embeddings in unfinished batches
     creates_per_hour: int = 2_000
 
-    list_lag_seconds: float = 0.0  #: a batch younger than this is absent from the list; that there is a lag is assumed
+    list_lag_seconds: float = 0.0  #: a batch younger than this is absent from the list; assumed (A14)
     missing_file_id: str | None = None  #: null, or "" as captured in 2026-07: the id of a file that there is not
     empty_error_file: bool = False  #: a batch without errors has an error file of 0 bytes
     error_codes: dict[str, str] = {}  #: what a code of ``batch.errors`` is called, where it differs
     unknown_file_at_create: bool = False  #: 400 at create, instead of a batch that fails
     content_gzip: bool = False  #: compress file contents for clients that accept it
-    content_range: bool = False  #: honour ``Range`` on file contents; that it is ignored is assumed
+    content_range: bool = False  #: honour ``Range`` on file contents; that it is not is assumed (A19)
 
-    webhook_retry_seconds: float = 5.0  #: until the first retry, doubled each time; assumed
-    webhook_retry_most: float = 4 * HOUR  #: between two retries; assumed
+    webhook_retry_seconds: float = 5.0  #: until the first retry, doubled each time; assumed (A24)
+    webhook_retry_most: float = 4 * HOUR  #: between two retries; assumed (A24)
     webhook_give_up_seconds: float = 72 * HOUR
 
     def update(self, patch: dict[str, Any]) -> None:

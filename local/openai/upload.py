@@ -47,7 +47,7 @@ def _check_part(form: _Form, most: int) -> None:
     if form.filename is None:
         raise _missing("data")
     if form.size > most:
-        raise ApiError(400, f"The part is too large: at most {most} bytes.", param="data")  # assumed
+        raise ApiError(400, f"The part is too large: at most {most} bytes.", param="data")  # assumed (A22)
 
 
 async def receive(request: web.Request, files: FileStore, settings: Settings) -> StoredFile:
@@ -68,6 +68,7 @@ async def receive(request: web.Request, files: FileStore, settings: Settings) ->
 
 
 async def _read_form(request: web.Request, form: _Form, most: int, name: str) -> None:
+    # assumed (A10): a body in chunks, without a length, is taken.
     if not request.content_type.startswith("multipart/"):
         raise ApiError(400, "Expected a multipart/form-data body.")
     try:
@@ -119,7 +120,7 @@ def check_purpose(purpose: object) -> str:
 def check_count(files: FileStore, settings: Settings) -> None:
     """Raises ``ApiError`` 400 where the provider keeps no more files."""
     if settings.max_files is not None and len(files.all()) >= settings.max_files:
-        raise ApiError(400, f"At most {settings.max_files} files may be kept. Delete some.")  # assumed
+        raise ApiError(400, f"At most {settings.max_files} files may be kept. Delete some.")  # assumed (A9)
 
 
 def check_batch_file(path: Path, filename: str, size: int, settings: Settings) -> None:
@@ -128,10 +129,10 @@ def check_batch_file(path: Path, filename: str, size: int, settings: Settings) -
         raise ApiError(400, "Invalid file format for Batch API. Must be .jsonl")
     if size > settings.max_batch_bytes:
         raise ApiError(400, "File is too large.")
-    if size == 0:  # assumed wording, as for the first line
+    if size == 0:  # assumed (A9): the wording, here and of the first line
         raise ApiError(400, "Invalid file format for Batch API. The file is empty; it must be jsonl.")
     with path.open("rb") as lines:
-        first = lines.readline()
+        first = lines.readline()  # assumed (A8): a byte order mark is no JSON
     try:
         request = msgspec.json.decode(first)
     except (ValueError, RecursionError) as error:
@@ -155,7 +156,7 @@ def _keep_seconds(fields: dict[str, str], settings: Settings) -> float:
 
 
 def check_expiry(anchor: object, seconds: object, param: str, allowed: tuple[int, int] | None) -> float:
-    """The seconds of an expiry policy, anchored at ``created_at``. Raises ``ApiError`` 400; codes are assumed."""
+    """The seconds of an expiry policy, anchored at ``created_at``. Raises ``ApiError`` 400; codes are assumed (A11)."""
     if allowed is None:
         raise ApiError(400, f"Unknown parameter: '{param}'.", param=param, code="unknown_parameter")
     if anchor != "created_at":

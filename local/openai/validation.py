@@ -1,7 +1,7 @@
 """The reading of an input file before a batch may run (CONTRACT B2 and section 3).
 
 Every line is judged by itself, one entry per offending line, 1-based; one bad line fails the whole batch. Codes and
-messages marked *assumed* have no capture of the live API behind them.
+messages that are *assumed* have no capture of the live API behind them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _REQUIRED = ("custom_id", "method", "url", "body")
 
-#: The field without which an endpoint cannot answer. That of chat completions was captured, the others are assumed.
+#: The field without which an endpoint cannot answer. Captured for chat completions, for the others assumed (A7).
 _PROMPT_FIELD = {
     "/v1/chat/completions": "messages",
     "/v1/embeddings": "input",
@@ -32,6 +32,7 @@ _PROMPT_FIELD = {
     "/v1/videos": "prompt",
 }
 _MODEL_OPTIONAL = {"/v1/moderations", "/v1/images/generations", "/v1/images/edits", "/v1/videos"}
+#: Captured for chat completions, for the others assumed (A7).
 _STREAM_NAMES = {"/v1/chat/completions": "Chat Completions", "/v1/responses": "Responses"}
 
 
@@ -89,7 +90,7 @@ def _judge_line(judge: _Judge, raw: bytes, findings: Findings, most: int) -> Non
 def _whole_file(findings: Findings, settings: Settings) -> list[LineError]:
     errors = []
     if findings.requests > settings.max_requests:
-        # Azure's code; OpenAI's is unverified (assumed).
+        # Azure's code; for OpenAI it is assumed (A3), and for inputs of embeddings too.
         message = f"The batch has {findings.requests} requests. The maximum is {settings.max_requests}."
         errors.append(LineError("too_many_tasks", message))
     if findings.embedding_inputs > settings.max_embedding_inputs:
@@ -114,7 +115,7 @@ class _Judge:
         self._custom_id(request["custom_id"])
         if request["method"] != "POST":
             message = f"Invalid value: '{request['method']}'. Supported values are: 'POST'."
-            code = "invalid_value"  # assumed
+            code = "invalid_value"  # assumed (A6)
             raise LineError(code, message, "method")
         if request["url"] != self._url:
             message = "The URL provided for this request does not match the batch endpoint."
@@ -124,14 +125,15 @@ class _Judge:
     def _custom_id(self, custom_id: object) -> None:
         if not isinstance(custom_id, str):
             message = "Invalid type for 'custom_id': expected a string."
-            code = "invalid_type"  # assumed
+            code = "invalid_type"  # assumed (A6)
             raise LineError(code, message, "custom_id")
         most = self._settings.custom_id_max
         if len(custom_id) > most:
             message = f"Invalid 'custom_id': string too long. Expected at most {most} characters."
-            code = "string_above_max_length"  # assumed
+            code = "string_above_max_length"  # assumed (A6)
             raise LineError(code, message, "custom_id")
         if custom_id in self._seen:
+            # The code was captured; text and param are those of a clone: assumed (A5).
             message = (
                 f"The custom_id '{custom_id}' for this request is a duplicate of another request."
                 " The custom_id parameter must be unique for each request in a batch."
@@ -142,7 +144,7 @@ class _Judge:
     def _body(self, body: object) -> None:
         if not isinstance(body, dict):
             message = "Invalid type for 'body': expected an object."
-            code = "invalid_type"  # assumed
+            code = "invalid_type"  # assumed (A6)
             raise LineError(code, message, "body")
         self._model(body.get("model"))
         prompt = _PROMPT_FIELD.get(self._endpoint)
@@ -166,6 +168,7 @@ class _Judge:
         if self._findings.model is None:
             self._findings.model = model
         elif model != self._findings.model:
+            # As above: assumed (A5).
             message = (
                 f"The model '{model}' for this request does not match the rest of the batch."
                 " Each batch must contain requests for a single model."
@@ -180,7 +183,7 @@ class _Judge:
 
 def _decode(raw: bytes) -> dict[str, Any]:
     try:
-        request = msgspec.json.decode(raw)
+        request = msgspec.json.decode(raw)  # assumed (A8): CR LF ends a line as well, a blank line is none
     except (ValueError, RecursionError):
         request = None
     if not isinstance(request, dict):

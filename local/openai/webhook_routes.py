@@ -76,7 +76,7 @@ async def test(request: web.Request) -> web.Response:
     event_type = check_event_type(json_object(await request.read()).get("event_type"), "event_type")
     status = await request.app[SERVICE].deliveries.test(endpoint, event_type)
     if status is None:
-        raise ApiError(400, f"The endpoint '{endpoint.url}' did not answer.")  # assumed
+        raise ApiError(400, f"The endpoint '{endpoint.url}' did not answer.")  # assumed (A23)
     view = {
         "object": "webhook_endpoint.test",
         "webhook_endpoint_id": endpoint.id,

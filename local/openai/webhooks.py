@@ -62,7 +62,7 @@ class Endpoint:
             "event_types": self.event_types,
             "created_at": int(self.created),
             "updated_at": int(self.updated),
-            "signing_secret_hint": f"whsec_...{self.secret[-_HINT:]}",  # assumed form
+            "signing_secret_hint": f"whsec_...{self.secret[-_HINT:]}",  # assumed (A23)
         }
         return view | {"signing_secret": self.secret} if with_secret else view
 
@@ -89,7 +89,7 @@ class Endpoints:
                 message = f"Missing required parameter: '{name}'."
                 raise ApiError(400, message, param=name, code="missing_required_parameter")
         now = self._clock.now()
-        endpoint = Endpoint(self._ids.other("we_"), "", "", [], now, now, self._ids.secret())  # assumed prefix
+        endpoint = Endpoint(self._ids.other("we_"), "", "", [], now, now, self._ids.secret())  # assumed (A23)
         _apply(endpoint, asked)
         self._endpoints[endpoint.id] = endpoint
         return endpoint
@@ -114,7 +114,7 @@ class Endpoints:
     def get(self, endpoint_id: str) -> Endpoint:
         """Raises ``ApiError`` 404."""
         if endpoint_id not in self._endpoints:
-            raise ApiError(404, f"No webhook endpoint found with id '{endpoint_id}'.")  # assumed wording
+            raise ApiError(404, f"No webhook endpoint found with id '{endpoint_id}'.")  # assumed (A23)
         return self._endpoints[endpoint_id]
 
     def delete(self, endpoint_id: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -52,6 +53,15 @@ def test_it_runs_as_a_process_and_is_driven_through_http(sdk: openai.OpenAI, tmp
         assert admin.count("batches.create") == 1
         assert admin.executions() == {"q-0": 1, "q-1": 1}
         assert (data / "files" / batch.input_file_id).read_bytes() == lines(2)
+
+
+def test_it_starts_in_less_than_a_second_of_work() -> None:
+    with process() as (child, _):
+        stat = Path(f"/proc/{child.pid}/stat")
+        if not stat.exists():
+            pytest.skip("needs Linux's /proc")
+        user, system = stat.read_text().rpartition(")")[2].split()[11:13]
+        assert (int(user) + int(system)) / os.sysconf("SC_CLK_TCK") < 1
 
 
 def test_in_real_time_the_counts_move_and_the_batch_ends_by_itself(sdk: openai.OpenAI) -> None:
