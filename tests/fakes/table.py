@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchdrop.core.lifecycle import Guard, Op
 
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from batchdrop.core.model import Key
 
     Items = dict[tuple[str, str], dict[str, Any]]
+
+Value = TypeVar("Value")
 
 
 class InMemoryTable:
@@ -34,15 +35,15 @@ class InMemoryTable:
         return True
 
     def get(self, key: Key) -> dict[str, Any] | None:
-        return copy.deepcopy(self.items.get((key.job_id, key.item)))
+        return copied(self.items.get((key.job_id, key.item)))
 
     def query(self, job_id: str, prefix: str = "") -> Iterator[dict[str, Any]]:
         found = [item for (job, name), item in sorted(self.items.items()) if job == job_id and name.startswith(prefix)]
-        return iter(copy.deepcopy(found))
+        return iter(copied(found))
 
     def due(self) -> Iterator[dict[str, Any]]:
         found = [item for item in self.items.values() if item.get("due") == "open" and "next_check_at" in item]
-        return iter(copy.deepcopy(sorted(found, key=lambda item: item["next_check_at"])))
+        return iter(copied(sorted(found, key=lambda item: item["next_check_at"])))
 
 
 def holds(change: Change, item: dict[str, Any] | None) -> bool:
@@ -69,16 +70,23 @@ def _true(guard: Guard, expected: Any, item: dict[str, Any]) -> bool:
 
 def applied(change: Change, item: dict[str, Any] | None, token: str) -> dict[str, Any]:
     if change.put is not None:
-        return copy.deepcopy({**change.put, "token": token})
-    new = copy.deepcopy(item) if item else {"job_id": change.key.job_id, "item": change.key.item}
+        return copied({**change.put, "token": token})
+    new = copied(item) if item else {"job_id": change.key.job_id, "item": change.key.item}
     for path, value in {**change.assign, ("token",): token}.items():
-        _parent(new, path)[path[-1]] = copy.deepcopy(value)
+        _parent(new, path)[path[-1]] = copied(value)
     for path, number in change.add.items():
         parent = _parent(new, path)
         parent[path[-1]] = parent.get(path[-1], 0) + number
     for name in change.drop:
         new.pop(name, None)
     return new
+
+
+def copied(value: Value) -> Value:
+    """A copy that shares nothing that can change. Items hold plain values: ``copy.deepcopy`` is far slower."""
+    if isinstance(value, dict):
+        return {name: copied(part) for name, part in value.items()}  # type: ignore[return-value]
+    return [copied(part) for part in value] if isinstance(value, list) else value  # type: ignore[return-value]
 
 
 def _parent(item: dict[str, Any], path: Path) -> dict[str, Any]:

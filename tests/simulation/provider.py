@@ -1,0 +1,147 @@
+"""A provider that works by itself, the same for the same requests, however often and in whatever order it is asked."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from batchdrop.core.errors import Misconfigured, Rejected
+from batchdrop.ports import LineError, RemoteBatch
+from tests.fakes.answers import Json, respond_to
+from tests.fakes.batch_api import ENDED, InMemoryBatchApi
+
+FLAKY, SLOW, CROWDED, STRICT, PUZZLED, UNKNOWN_MODEL, LOCKED = (
+    f"gpt-{name}" for name in ("flaky", "slow", "crowded", "strict", "puzzled", "unknown", "locked")
+)
+FULL = "Enqueued token limit reached for gpt-crowded. Limit: 90,000 enqueued tokens."
+_NEXT = {"validating": "in_progress", "in_progress": "finalizing"}
+
+
+@dataclass
+class Provider(InMemoryBatchApi):
+    """Models are named for what they do the first time: expire, fail at the token limit, refuse a line, …
+
+    ``ran``: executions by (job, item) and custom id: what is paid for. ``pending``: creates that are still under way.
+    """
+
+    ran: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
+    workers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    pending: list[tuple[float, Mapping[str, Any]]] = field(default_factory=list)
+    unanswered: Counter[str] = field(default_factory=Counter)  #: executions that failed and cost nothing, by job
+    lenient: bool = False  #: a create that names no file makes a batch that fails, instead of being refused
+    _inputs: dict[str, list[Json]] = field(default_factory=dict)
+    _seen: set[tuple[str, ...]] = field(default_factory=set)
+
+    def requests(self, batch_id: str) -> list[Json]:
+        """As they were when the batch passed its validation: its file may be gone since."""
+        return self._inputs[batch_id] if batch_id in self._inputs else super().requests(batch_id)
+
+    def create(
+        self, *, file_id: str, endpoint: str, completion_window: str, metadata: Mapping[str, str]
+    ) -> RemoteBatch:
+        if file_id in self.files:
+            self._refuse(file_id)
+        elif self.lenient:
+            return self._unreadable(file_id, metadata)
+        return super().create(
+            file_id=file_id, endpoint=endpoint, completion_window=completion_window, metadata=metadata
+        )
+
+    def create_later(self, moment: float, call: Mapping[str, Any]) -> None:
+        """The call is under way; it arrives at ``moment``, Unix seconds."""
+        self.pending.append((moment, call))
+
+    def step(self) -> None:
+        """Whatever has arrived is created; every batch moves on by one status."""
+        now = self.clock.now().timestamp()
+        due = [call for moment, call in self.pending if moment <= now]
+        self.pending = [(moment, call) for moment, call in self.pending if moment > now]
+        for call in due:
+            try:
+                self.create(**call)
+            except Exception:  # noqa: BLE001, S112 - nobody is there to hear it
+                continue
+        for batch_id in self.open_batches():
+            self.move(batch_id)
+
+    def move(self, batch_id: str) -> None:
+        batch = self.batches[batch_id]
+        if batch.status == "cancelling":
+            self._stop(batch)
+        elif batch.status == "validating" and (error := self._complaint(batch)):
+            self.fail(batch_id, error)
+        elif batch.status in _NEXT:
+            self.change(batch_id, status=_NEXT[batch.status])
+        else:
+            self._work(batch)
+
+    def _complaint(self, batch: RemoteBatch) -> LineError | None:
+        if batch.input_file_id not in self.files:
+            return LineError("invalid_request", "Cannot find file " + batch.input_file_id)
+        requests = self._inputs[batch.id] = super().requests(batch.id)
+        model = requests[0]["body"]["model"]
+        if model == CROWDED and self._is_first("crowded", *_item(batch)):
+            return LineError("token_limit_exceeded", FULL)
+        if model == PUZZLED and len(requests) > 1:
+            return LineError("never_heard_of", "Something is wrong with one of them.")
+        for line, request in enumerate(requests, 1):
+            if model == STRICT and "wrong" in request["custom_id"]:
+                return LineError("invalid_request", "Messages parameter is required.", line)
+        return None
+
+    def _work(self, batch: RemoteBatch) -> None:
+        requests = self._inputs[batch.id]
+        self._job = batch.metadata["batchdrop_job"]
+        self._ran = self.ran.setdefault(_item(batch), Counter())
+        self.workers.setdefault(_item(batch), set()).add(batch.id)
+        self.respond = self._answer
+        if requests[0]["body"]["model"] == SLOW and not batch.metadata["batchdrop_item"].endswith(".r"):
+            self.expire(batch.id)
+        else:
+            self.finish(batch.id)
+
+    def _answer(self, request: Json) -> tuple[int, Json]:
+        custom_id = request["custom_id"]
+        self._ran[custom_id] += 1
+        if request["body"]["model"] == FLAKY and self._is_first("flaky", self._job, custom_id):
+            self.unanswered[self._job] += 1
+            return 500, {"error": {"message": "try again", "type": "server_error", "code": None}}
+        return respond_to(request)
+
+    def _refuse(self, file_id: str) -> None:
+        request = self._first_request(file_id)
+        model = request["body"]["model"]
+        if model == UNKNOWN_MODEL:
+            raise Rejected("model_not_found", f"There is no model {model}.")
+        if model == LOCKED and self._is_first("locked"):
+            raise Misconfigured("invalid_api_key", "The key was refused.")
+
+    def _first_request(self, file_id: str) -> Json:
+        return dict(json.loads(self.files[file_id].data.split(b"\n", 1)[0]))
+
+    def _unreadable(self, file_id: str, metadata: Mapping[str, str]) -> RemoteBatch:
+        created_at = int(self.clock.now().timestamp())
+        batch = RemoteBatch(f"batch-{next(self._numbers):06d}", "validating", file_id, created_at, metadata=metadata)
+        self.batches[batch.id] = batch
+        return batch
+
+    def _stop(self, batch: RemoteBatch) -> None:
+        if batch.id in self._inputs:
+            self.expire(batch.id, done=0.0, status="cancelled")
+        else:
+            self.change(batch.id, status="cancelled")
+
+    def _is_first(self, *what: str) -> bool:
+        is_first = what not in self._seen
+        self._seen.add(what)
+        return is_first
+
+    def is_idle(self) -> bool:
+        return not self.pending and all(batch.status in ENDED for batch in self.batches.values())
+
+
+def _item(batch: RemoteBatch) -> tuple[str, str]:
+    return batch.metadata["batchdrop_job"], batch.metadata["batchdrop_item"]

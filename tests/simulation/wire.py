@@ -1,0 +1,135 @@
+"""The wire between one invocation and the world: every call is numbered, and may go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from batchdrop.core.errors import BatchdropError, OutcomeUnknown, RetryLater
+from tests.usecases.mortal import Died
+
+
+class Fault(Enum):
+    BEFORE = "dies before the call"
+    AFTER = "dies after the call"
+    ERROR = "the call fails and does nothing"
+    LOST = "the call works and its answer is lost"
+    GONE = "the call never arrives, and nobody knows"
+    LATE = "the call arrives later, and nobody knows"
+
+
+READS = {"head", "open", "replayable", "list_parts", "page", "retrieve", "get", "query", "due"}
+
+
+def fitting(site: str) -> tuple[Fault, ...]:
+    """The faults that a call can suffer. The lost answer of a read is its failure."""
+    name = method(site)
+    if name == "create":
+        return tuple(Fault)
+    always = (Fault.BEFORE, Fault.AFTER, Fault.ERROR)
+    return always if name in READS else (*always, Fault.LOST)
+
+
+def method(site: str) -> str:
+    """``table.commit B3`` is a ``commit``."""
+    return site.partition(".")[2].partition(" ")[0]
+
+
+@dataclass
+class Line:
+    """What all invocations of a run share: the number of the next call, who decides its fate, what has happened.
+
+    ``pause`` is called before every call, where others may be let in.
+    """
+
+    decide: Callable[[int, str], Fault | None] = lambda number, site: None
+    pause: Callable[[], None] = lambda: None
+    late: Callable[[Any], None] = lambda how: None
+    sites: list[str] = field(default_factory=list)
+    faults: list[tuple[int, str, Fault]] = field(default_factory=list)
+
+    def hurt(self, site: str) -> bool:
+        """Whether a call there went wrong."""
+        return any(site in at for _, at, _ in self.faults)
+
+
+class Invocation:
+    """One run of one function. Once it is dead, all that it still calls dies too."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.dead = False
+
+    def wrap(self, name: str, port: Any) -> Any:
+        return _Port(name, port, self)
+
+    def call(self, site: str, work: Callable[..., Any], args: Any, how: Any) -> Any:
+        line = self._line
+        line.pause()
+        if self.dead:
+            raise Died
+        line.sites.append(site)
+        fault = line.decide(len(line.sites), site)
+        if fault is not None:
+            line.faults.append((len(line.sites), site, fault))
+        self._before(fault, site, how)
+        result = work(*args, **how)
+        if fault is Fault.AFTER:
+            self._die()
+        if fault is Fault.LOST:
+            if method(site) == "download":
+                return _cut(result)
+            raise _unknown(site)
+        return result
+
+    def _before(self, fault: Fault | None, site: str, how: Any) -> None:
+        if fault is Fault.BEFORE:
+            self._die()
+        if fault is Fault.ERROR:
+            raise RetryLater(f"{site} is busy")
+        if fault is Fault.LATE:
+            self._line.late(how)
+        if fault in (Fault.LATE, Fault.GONE):
+            raise _unknown(site)
+
+    def _die(self) -> None:
+        self.dead = True
+        raise Died
+
+
+class _Port:
+    def __init__(self, name: str, port: Any, invocation: Invocation) -> None:
+        self._name, self._port, self._invocation = name, port, invocation
+
+    def __getattr__(self, name: str) -> Any:
+        work, site = getattr(self._port, name), f"{self._name}.{name}"
+
+        def call(*args: Any, **how: Any) -> Any:
+            where = site if name != "commit" else f"{site} {_rows(args[0])}"
+            return self._invocation.call(where, work, args, how)
+
+        return call
+
+
+def _rows(changes: Any) -> str:
+    named = dict.fromkeys(change.row.id for change in changes if change.row)
+    return "+".join(named) or "/".join(sorted(path[0] for change in changes for path in change.assign)) or "put"
+
+
+def _unknown(site: str) -> BatchdropError:
+    return OutcomeUnknown("the answer was lost") if method(site) == "create" else RetryLater(f"{site}: lost answer")
+
+
+@contextmanager
+def _cut(stream: AbstractContextManager[Any]) -> Any:
+    with stream as blocks:
+        yield _half(blocks)
+
+
+def _half(blocks: Any) -> Any:
+    data = b"".join(blocks)
+    yield data[: len(data) // 2]
+    raise RetryLater("the download was cut")
