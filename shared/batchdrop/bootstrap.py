@@ -154,6 +154,7 @@ class App:
         keep = settings.keep_openai_files
         return Collect(
             ports.ledger,
+            ports.clock,
             Fetch(ports.ledger, ports.objects, ports.api, ports.messages, ports.clock, work, spool, keep),
             Join(ports.ledger, ports.objects, ports.clock, output, work, spool),
             Assemble(ports.ledger, ports.objects, ports.clock, output, self.announce),

@@ -371,6 +371,10 @@ class Ledger(Protocol):
         """J4."""
         ...
 
+    def lose_input(self, job: Job, *, code: str, reason: str, now: datetime) -> Job | None:
+        """J4.lost: the input was removed while the job ran; the job as it is afterwards."""
+        ...
+
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
         """J5.note: how far the outputs are; the job as it is afterwards."""
         ...
@@ -465,7 +469,7 @@ class Ledger(Protocol):
         """B12.claim."""
         ...
 
-    def rest_fetch(self, batch: Batch, *, check_at: datetime) -> bool:
+    def rest_fetch(self, batch: Batch, *, check_at: datetime, reason: str) -> bool:
         """B12.rest: the provider does not hand the answers over now; due again at ``check_at``."""
         ...
 

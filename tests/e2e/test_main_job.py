@@ -220,3 +220,4 @@ def test_nothing_ended_on_a_dead_letter_queue_and_no_content_in_a_log(world: Wor
     assert "refund" not in logs
     assert "sk-local" not in logs
     assert '"level":"ERROR"' not in logs
+    assert "access_denied" not in logs

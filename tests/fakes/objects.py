@@ -208,6 +208,7 @@ class InMemoryObjects:
         content_type: str,
         etag: str | None = None,
     ) -> Written:
+        assert len(key.encode()) <= 1_024, "S3 takes no longer key"
         version_id = self._version_id(bucket)
         stored = Stored(version_id, data, etag or md5(data), self._clock.now(), _lower(metadata), content_type)
         former = self._bucket(bucket).get(key, []) if bucket in self.versioned else []

@@ -69,6 +69,7 @@ ALLOWED = {
         f"{WORK}/*": WRITE,
         TABLE: LEDGER,
         SECRET: KEY,
+        POLLER: {"lambda:InvokeFunction"},
         BUS: {"events:PutEvents"},
     },
 }

@@ -6,13 +6,14 @@ import pytest
 
 from batchdrop.core.model import BatchState
 from batchdrop.usecases.observe import CALLS, Observe, Observed
+from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import World
 
 
 def look(world: World) -> Observed:
     flying = [batch for batch in world.ledger.batches("reviews-000000000000") if batch.state is BatchState.IN_FLIGHT]
     world.api.calls.clear()
-    return Observe(world.ledger, world.api, world.messages, world.clock)(flying)
+    return Observe(world.ledger, world.api, world.messages, world.clock)(flying, FakeDeadline())
 
 
 def test_an_ended_batch_is_recorded_with_its_files_and_sent_to_the_collector(world: World) -> None:

@@ -118,7 +118,7 @@ def test_a_bucket_without_versions_is_refused_with_the_mend(stack: PlanningStack
     assert "versioning on" in (job.reason or "")
 
 
-@pytest.mark.parametrize(("key", "code"), [("a.csv", "unsupported_type"), ("k" * 996 + ".jsonl", "key_too_long")])
+@pytest.mark.parametrize(("key", "code"), [("a.csv", "unsupported_type"), ("k" * 929 + ".jsonl", "key_too_long")])
 def test_a_wrong_name_fails_the_job_with_a_reason(stack: PlanningStack, key: str, code: str) -> None:
     job = stack.drop(jsonl(request()), key)
     assert (job.state, job.code) == (JobState.FAILED, code)

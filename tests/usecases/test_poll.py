@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from batchdrop.core.errors import RetryLater
+from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.model import BatchState, Job, JobState
 from batchdrop.usecases import pace
 from batchdrop.usecases.admit import Admit
@@ -182,8 +182,17 @@ def test_the_status_is_written_when_something_is_new_and_not_more_often_than_it_
     assert world.objects.head("output", "reviews.status.json") != first
 
 
-def test_the_next_tick_may_admit_again_at_once(world: World) -> None:
-    world.batch(1)
-    assert tick(world, "one").admitted == 1
-    world.batch(2)
-    assert tick(world, "two").admitted == 1
+def test_a_batch_that_cannot_be_shown_hides_no_other_and_stops_no_step(world: World) -> None:
+    hidden = world.in_flight(1)
+    world.clock.advance(minutes=20)
+    world.api.script("retrieve", Rejected("bad_request", "no"))
+    queued = world.batch(2)
+    for _ in range(5):
+        tick(world)
+        world.clock.advance(minutes=1)
+    assert world.read(queued.key).state is BatchState.ADMITTED
+    world.api.finish(hidden.openai_batch_id or "")
+    for _ in range(5):
+        tick(world)
+        world.clock.advance(minutes=1)
+    assert world.read(hidden.key).state is BatchState.ENDED

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from batchdrop.core.errors import RetryLater
+from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.model import Batch, BatchState
 from batchdrop.usecases.recover import CANNOT_FENCE, Recover, Recovered
 from tests.usecases.world import World
@@ -96,3 +96,24 @@ def test_a_file_that_somebody_else_removed_is_no_fence(world: World) -> None:
     assert (blocked.state, blocked.reason) == (BatchState.BLOCKED, CANNOT_FENCE)
     assert blocked.next_check_at
     assert blocked.next_check_at > world.clock.now() + dt.timedelta(hours=24)
+
+
+def test_a_list_that_cannot_be_read_far_enough_proves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = lost(world, made=True)
+    world.api.page_size = 1
+    monkeypatch.setattr("batchdrop.usecases.recover.PAGES", 3)
+    for _ in range(5):
+        world.api.create(file_id=batch.file_id or "", endpoint="/v1/x", completion_window="24h", metadata={})
+    others = list(world.api.batches)[1:]
+    for other in others:
+        world.api.change(other, input_file_id="file-of-another")
+    world.clock.advance(SETTLE)
+    assert recover(world, batch) == Recovered(open=1)
+    assert batch.file_id in world.api.files, "no fence without a whole look"
+
+
+def test_a_double_that_cannot_be_cancelled_any_more_keeps_nothing_from_being_adopted(world: World) -> None:
+    batch = lost(world, made=True)
+    world.api.create(file_id=batch.file_id or "", endpoint="/v1/x", completion_window="24h", metadata={})
+    world.api.script("cancel", Rejected("invalid_request", "it has ended"))
+    assert recover(world, batch).adopted == 1

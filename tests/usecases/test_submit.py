@@ -112,3 +112,31 @@ def test_a_defect_is_not_swallowed(submission: Submission) -> None:
     with pytest.raises(BatchdropError):
         submission()
     assert submission.batch.state is BatchState.UPLOADING
+
+
+def test_a_ledger_that_fails_after_the_create_buys_nothing_twice(submission: Submission) -> None:
+    world = submission.world
+    record = world.ledger.record_created
+
+    def throttled(*_: object, **__: object) -> bool:
+        raise RetryLater("throttled")
+
+    world.ledger.record_created = throttled  # type: ignore[method-assign]
+    with pytest.raises(RetryLater):
+        submission()
+    world.ledger.record_created = record  # type: ignore[method-assign]
+    assert submission.batch.state is BatchState.CREATING, "recovery adopts it"
+    assert submission.batch.file_id in submission.api.files
+    assert len(submission.api.batches) == 1
+
+
+def test_a_batch_over_the_known_token_limit_is_split_before_it_is_uploaded(world: World) -> None:
+    world.ledger.learn_limit("default", "gpt-5-mini", 40)
+    key = world.batch(state=BatchState.ADMITTED, estimated_tokens=60).key
+    assert Submission(world, key)() is Submitted.SPLIT
+    assert world.api.calls["upload"] == 0
+    parts = [batch for batch in world.ledger.batches(key.job_id) if batch.state is BatchState.QUEUED]
+    assert [(part.name, part.requests) for part in parts] == [("0001.a", 1), ("0001.b", 1)]
+    whole = [world.objects.read("input", "reviews.jsonl")[p.source.first_byte : p.source.end_byte] for p in parts]
+    assert b"".join(whole) == BODY
+    assert world.read(key).state is BatchState.RETIRED

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
     from batchdrop.core.model import Batch
 
-#: Batches admitted at once: 2,000 creates an hour are 33 a minute; this many wait in the queue at most.
+#: Admitted batches that wait for their submitter, at most: 2,000 creates an hour are 33 a minute.
 AT_ONCE = 200
+
+#: Refusals after which an estimate near the limit is no longer believed.
+DOUBTED = 3
 
 _LIMIT = re.compile(r"Limit:\s*([\d,]+)\s*enqueued tokens", re.IGNORECASE)
 
@@ -24,6 +27,19 @@ def learned_limit(text: str) -> int | None:
     """The limit that an error names: "… Limit: 2,000,000 enqueued tokens. …"; None if it names none."""
     found = _LIMIT.search(text)
     return int(found[1].replace(",", "")) if found else None
+
+
+def pieces(batch: Batch, limit: int) -> int:
+    """Into how many batches a batch is to be split that does not fit under the limit by itself; 0: it may go.
+
+    Tokens are estimated: one that was refused time and again although it seemed to fit is split, too.
+    """
+    if batch.requests == 1:
+        return 0
+    if batch.estimated_tokens > limit:
+        return -(-batch.estimated_tokens // limit)
+    was_refused = batch.refusals >= DOUBTED and "token_limit" in (batch.reason or "")
+    return 2 if was_refused and 2 * batch.estimated_tokens > limit else 0
 
 
 def admitted(
@@ -40,14 +56,15 @@ def admitted(
         if batch.state in OCCUPYING:
             used[batch.api, batch.model] += batch.estimated_tokens
     chosen: list[Batch] = []
+    at_once -= sum(batch.state == "admitted" for batch in everything)
     for batch in _in_turns(batch for batch in everything if _is_ready(batch, now)):
         pool = batch.api, batch.model
         if used[pool] and used[pool] + batch.estimated_tokens > limits.get(pool, float("inf")):
             continue
+        if len(chosen) >= at_once:
+            break
         used[pool] += batch.estimated_tokens
         chosen.append(batch)
-        if len(chosen) == at_once:
-            break
     return chosen
 
 

@@ -86,6 +86,7 @@ ROWS = {
         Row("J2.rest", (J.PLANNING,), None, (Guard.CLAIM,), "lease given back; due at once"),
         Row("J3", (J.PLANNING,), J.RUNNING, (Guard.CLAIM, Guard.CURSOR), "totals; from here spending is permitted"),
         Row("J4", (J.PLANNING,), J.FAILED, (Guard.CLAIM,), "reason"),
+        Row("J4.lost", (J.RUNNING,), J.FAILED, (), "the input's version is gone: reason"),
         Row("J5", (J.RUNNING,), J.ASSEMBLING, (Guard.ALL_COLLECTED, Guard.CLAIM), "claim + 1, lease"),
         Row("J5.claim", (J.ASSEMBLING,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
         Row("J5.note", (J.ASSEMBLING,), None, (Guard.CLAIM,), "how far the outputs are"),
@@ -150,7 +151,7 @@ ROWS = {
             "its usage and counts into the job; the batches of what goes again, each absent",
             job_states=(J.RUNNING,),
         ),
-        Row("B13", (B.QUEUED,), B.RETIRED, (Guard.CLAIM,), "two new batches, each absent"),
+        Row("B13", (B.QUEUED, B.ADMITTED), B.RETIRED, (Guard.CLAIM,), "the batches that it is split into, each absent"),
         Row(
             "B14",
             (B.QUEUED, B.ADMITTED),

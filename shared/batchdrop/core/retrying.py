@@ -64,6 +64,7 @@ _OF_THE_MODEL = frozenset({"model_not_found"})
 _FILE_NOT_SEEN = "cannot find file"
 
 HALVINGS = 3
+PATIENCE = 10  #: refusals of a single request: six hours, with the waits between them
 FIRST_WAIT = 60
 LONGEST_WAIT = 3_600
 
@@ -116,10 +117,10 @@ def judge(complaints: Sequence[Complaint], *, requests: int, halvings: int, refu
     for complaint in complaints:
         if complaint.code in OPERATOR:
             return Wait(LONGEST_WAIT, f"{complaint.code}: {complaint.message}")
+        if complaint.code in _OF_THE_MODEL or _is_hopeless(complaint, requests, refusals):
+            return Report(everyone=complaint)
         if _is_passing(complaint):
             return Wait(backoff(refusals), f"{complaint.code}: {complaint.message}")
-        if complaint.code in _OF_THE_MODEL:
-            return Report(everyone=complaint)
     if named := _named(complaints, requests):
         return Report(lines=named)
     if first.code in PERMANENT or halvings >= HALVINGS or requests == 1:
@@ -134,6 +135,11 @@ def backoff(refusals: int) -> int:
 
 def _is_passing(complaint: Complaint) -> bool:
     return complaint.code in PASSING or (complaint.line is None and _FILE_NOT_SEEN in complaint.message.lower())
+
+
+def _is_hopeless(complaint: Complaint, requests: int, refusals: int) -> bool:
+    """One request that alone is over the token limit, for hours: no waiting and no splitting will help it."""
+    return complaint.code == "token_limit_exceeded" and requests == 1 and refusals >= PATIENCE
 
 
 def _named(complaints: Sequence[Complaint], requests: int) -> dict[int, Complaint]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from batchdrop.core import naming
-from batchdrop.core.errors import Misconfigured, RetryLater
+from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.model import Batch, BatchState, Chunk, Job, Key
 from batchdrop.core.status import is_final
-from batchdrop.ports import Deadline, Ledger
+from batchdrop.ports import Clock, Deadline, Ledger
 from batchdrop.usecases.assemble import Assemble
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.fetch import Fetch
@@ -16,6 +16,7 @@ from batchdrop.usecases.join import Join
 
 #: No further step with less than this left: the poller starts it anew with a whole invocation before it.
 STEP_SECONDS = 300.0
+INPUT_GONE = "input_gone"
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Collect:
     """
 
     ledger: Ledger
+    clock: Clock
     fetch: Fetch
     join: Join
     assemble: Assemble
@@ -34,9 +36,20 @@ class Collect:
     def __call__(self, key: Key, deadline: Deadline) -> str | None:
         try:
             self._collect(key, deadline)
+        except Rejected as refusal:
+            return self._give_up(key.job_id, refusal)
         except (RetryLater, Misconfigured) as trouble:
             return str(trouble)
         return None
+
+    def _give_up(self, job_id: str, refusal: Rejected) -> str:
+        """Without its input nothing can be put into order; any other refusal may be mended, and is tried again."""
+        job = self.ledger.job(job_id)
+        if refusal.code == INPUT_GONE and job is not None:
+            lost = self.ledger.lose_input(job, code=refusal.code, reason=refusal.reason, now=self.clock.now())
+            if lost is not None:
+                self.assemble.announce(lost)
+        return str(refusal)
 
     def _collect(self, key: Key, deadline: Deadline) -> None:
         item = self.ledger.get(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,13 +14,13 @@ import msgspec
 from batchdrop.core import admission, answers, naming, retrying
 from batchdrop.core.answers import Sieve, Taken
 from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
-from batchdrop.core.model import Batch, BatchState, Item, Job, JobState, Source, Usage
+from batchdrop.core.model import Batch, BatchState, Job, JobState, Source, Usage
 from batchdrop.ports import BatchApi, Clock, Deadline, Fetched, Ledger, LineError, Messages, ObjectStore
-from batchdrop.usecases import pace
+from batchdrop.usecases import dividing, pace
 
 DOWNLOADS = 3  #: tries within one invocation; then the queue and the poller try again
 RESTART_SECONDS = 120.0  #: no new download with less than this left
-GRACE = timedelta(hours=1)  #: for so long a missing file may still turn up
+GRACE = timedelta(hours=1)  #: for so long a missing file may still turn up; one with answers in it, for ever
 REST_SECONDS = 60.0  #: until the provider is asked again, where it does not say for how long it wants peace
 
 
@@ -59,7 +60,8 @@ class Fetch:
             return self._after_refusal(mine) if _was_refused(mine) else self._after_work(job, mine, deadline)
         except (RetryLater, Misconfigured) as trouble:
             wait = trouble.after if isinstance(trouble, RetryLater) and trouble.after else REST_SECONDS
-            self.ledger.rest_fetch(mine, check_at=self.clock.now() + timedelta(seconds=wait))
+            check_at = self.clock.now() + timedelta(seconds=math.ceil(wait))
+            self.ledger.rest_fetch(mine, check_at=check_at, reason=str(trouble)[:500])
             raise
 
     # the provider worked on it
@@ -113,7 +115,8 @@ class Fetch:
             except Rejected as error:
                 if error.code != "file_gone":
                     raise
-                if batch.ended_at is None or self.clock.now() < batch.ended_at + GRACE:
+                is_paid = file_id == batch.output_file_id and batch.remote_completed > 0
+                if is_paid or batch.ended_at is None or self.clock.now() < batch.ended_at + GRACE:
                     raise RetryLater(f"{file_id} cannot be read yet", code="file_gone") from error
 
     # the provider refused it
@@ -125,7 +128,9 @@ class Fetch:
             self._requeue(batch, verdict)
             return False
         if isinstance(verdict, retrying.Halve):
-            return self._record(batch, Fetched(0, 0, batch.requests, Usage()), self._halves(batch))
+            halvings = batch.halvings + 1
+            halves = dividing.divided(self.objects, batch, 2, now=self.clock.now(), halvings=halvings)
+            return self._record(batch, Fetched(0, 0, batch.requests, Usage()), halves)
         return self._report(batch, verdict)
 
     def _complaints(self, batch: Batch) -> tuple[LineError, ...]:
@@ -166,13 +171,12 @@ class Fetch:
         key = naming.answers_key(batch.job_id, batch.chunk, batch.name)
         self.objects.write(self.work_bucket, key, answers.packed(record + b"\n" for record in records))
 
-    def _requests(self, batch: Batch) -> Iterator[bytes]:
-        with self.objects.open(batch.source) as source:
-            yield from answers.lines(answers.blocks(source.read))
-
     def _ids(self, batch: Batch) -> dict[str, int]:
         """The batch's custom ids in the order of its requests, with their ordinals from 0."""
-        return {_REQUEST.decode(line).custom_id: ordinal for ordinal, line in enumerate(self._requests(batch))}
+        return {
+            _REQUEST.decode(line).custom_id: ordinal
+            for ordinal, line in enumerate(dividing.requests(self.objects, batch))
+        }
 
     def _wave(self, batch: Batch, ordinals: list[int], *, attempt: int) -> Batch:
         """These requests, byte for byte, as a batch of their own."""
@@ -184,50 +188,14 @@ class Fetch:
 
         def chosen() -> Iterator[bytes]:
             nonlocal size
-            for ordinal, line in enumerate(self._requests(batch)):
+            for ordinal, line in enumerate(dividing.requests(self.objects, batch)):
                 if wanted[ordinal]:
                     size += len(line) + 1
                     yield line + b"\n"
 
         self.objects.write(self.work_bucket, key, answers.packed(chosen()))
         source = Source(bucket=self.work_bucket, key=key, first_byte=0, end_byte=size)
-        return self._child(batch, "r", source, len(ordinals), attempt=attempt)
-
-    def _halves(self, batch: Batch) -> list[Batch]:
-        """The batch as two ranges of the same source."""
-        first = batch.requests // 2
-        middle = batch.source.first_byte
-        for ordinal, line in enumerate(self._requests(batch)):
-            if ordinal == first:
-                break
-            middle += len(line) + 1
-        halvings = batch.halvings + 1
-        lower = msgspec.structs.replace(batch.source, end_byte=middle)
-        upper = msgspec.structs.replace(batch.source, first_byte=middle)
-        return [
-            self._child(batch, "a", lower, first, halvings=halvings),
-            self._child(batch, "b", upper, batch.requests - first, halvings=halvings),
-        ]
-
-    def _child(
-        self, batch: Batch, suffix: str, source: Source, requests: int, *, attempt: int = 0, halvings: int = 0
-    ) -> Batch:
-        return Batch(
-            job_id=batch.job_id,
-            item=naming.batch_item(batch.chunk, f"{batch.name}.{suffix}"),
-            state=BatchState.QUEUED,
-            source=source,
-            model=batch.model,
-            endpoint=batch.endpoint,
-            requests=requests,
-            estimated_tokens=-(-batch.estimated_tokens * requests // batch.requests),
-            api=batch.api,
-            completion_window=batch.completion_window,
-            attempt=attempt or batch.attempt,
-            halvings=halvings or batch.halvings,
-            due=Item.OPEN,
-            next_check_at=self.clock.now(),
-        )
+        return dividing.child(batch, "r", source, len(ordinals), now=self.clock.now(), attempt=attempt)
 
 
 def _was_refused(batch: Batch) -> bool:

@@ -6,15 +6,16 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from batchdrop.core.errors import Rejected
 from batchdrop.core.lifecycle import ENDED_STATUSES, rank
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from batchdrop.core.model import Batch
-    from batchdrop.ports import BatchApi, Clock, Ledger, Messages, RemoteBatch
+    from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, Messages, RemoteBatch
 
 #: Calls to the provider in one tick.
 CALLS = 120
@@ -46,17 +47,18 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class Observe:
-    """Look at batches in flight. A look that shows nothing new writes nothing."""
+    """Look at batches in flight, in half of the time that is left. A look that shows nothing new writes nothing."""
 
     ledger: Ledger
     api: BatchApi
     messages: Messages
     clock: Clock
 
-    def __call__(self, batches: Iterable[Batch]) -> Observed:
+    def __call__(self, batches: Iterable[Batch], deadline: Deadline) -> Observed:
         look = _Look({batch.openai_batch_id: batch for batch in self._due(batches) if batch.openai_batch_id})
-        self._by_list(look)
-        self._one_by_one(look)
+        enough = deadline.remaining() / 2
+        self._by_list(look, lambda: deadline.remaining() > enough)
+        self._one_by_one(look, lambda: deadline.remaining() > enough)
         return Observed(
             look.calls, look.ended, look.changed, tuple(look.unknown), len(look.wanted), tuple(sorted(look.odd))
         )
@@ -71,10 +73,10 @@ class Observe:
             if is_young or zlib.crc32(batch.item.encode() + batch.job_id.encode()) % minutes == slot:
                 yield batch
 
-    def _by_list(self, look: _Look) -> None:
+    def _by_list(self, look: _Look, has_time: Callable[[], bool]) -> None:
         """Page through the list, newest first, while that finds batches in fewer calls than asking for each."""
         cursor: str | None = None
-        while len(look.wanted) > 1 and look.calls < CALLS:
+        while len(look.wanted) > 1 and look.calls < CALLS and has_time():
             page = self.api.page(cursor)
             look.calls += 1
             found = [remote for remote in page.batches if remote.id in look.wanted]
@@ -95,12 +97,15 @@ class Observe:
         pages = (page[-1].created_at - oldest) / span
         return pages > len(look.wanted)
 
-    def _one_by_one(self, look: _Look) -> None:
+    def _one_by_one(self, look: _Look, has_time: Callable[[], bool]) -> None:
         for batch_id in list(look.wanted):
-            if look.calls >= CALLS:
+            if look.calls >= CALLS or not has_time():
                 return
-            remote = self.api.retrieve(batch_id)
             look.calls += 1
+            try:
+                remote = self.api.retrieve(batch_id)
+            except Rejected:
+                continue  # this one cannot be shown now; the others can
             if remote is None:
                 look.unknown.append(batch_id)
                 del look.wanted[batch_id]

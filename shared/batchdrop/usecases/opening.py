@@ -103,16 +103,15 @@ def _check(info: ObjectInfo, version_id: str | None) -> None:
         raise Rejected(
             "unsupported_type", "The name must end in .jsonl, .ndjson, .jsonl.gz or .ndjson.gz. Rename the file."
         )
-    if len(info.key.encode()) > limits.KEY_BYTES:
+    if not _has_room(info.key):
         raise Rejected(
             "key_too_long",
-            f"The key is longer than {limits.KEY_BYTES:,} bytes, too long for the outputs. Shorten it.",
+            f"Without its extension the key may have {limits.STEM_BYTES} bytes: outputs need longer ones. Shorten it.",
         )
 
 
 def _job(info: ObjectInfo, version_id: str | None, chosen: Options, now: datetime) -> Job:
     job_id = naming.job_id(info.bucket, info.key, version_id or NO_VERSION)
-    has_room = len(info.key.encode()) <= limits.KEY_BYTES
     return Job(
         job_id=job_id,
         item="job",
@@ -123,7 +122,7 @@ def _job(info: ObjectInfo, version_id: str | None, chosen: Options, now: datetim
         etag=info.etag,
         bytes=info.bytes,
         last_modified=info.last_modified,
-        stem=naming.stem(info.key) if has_room else job_id,
+        stem=naming.stem(info.key) if _has_room(info.key) else job_id,
         options=chosen,
         created_at=now,
         month=now.strftime("%Y-%m"),
@@ -134,3 +133,7 @@ def _job(info: ObjectInfo, version_id: str | None, chosen: Options, now: datetim
 
 def _failed(job: Job, error: Rejected, now: datetime) -> Job:
     return replace(job, state=JobState.FAILED, code=error.code, reason=error.reason, ended_at=now)
+
+
+def _has_room(key: str) -> bool:
+    return len(naming.stem(key).encode()) <= limits.STEM_BYTES

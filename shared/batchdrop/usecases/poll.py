@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from batchdrop.core.errors import Misconfigured, RetryLater
+from batchdrop.core.errors import BatchdropError
 from batchdrop.core.model import Batch, BatchState, Chunk, Job, JobState
 from batchdrop.usecases.recover import Recovered
 
@@ -74,26 +74,26 @@ class Poll:
         found = _sorted(self.ledger.open_items())
         tick = Tick(len(found.jobs), len(found.batches), len(found.of(BatchState.BLOCKED)))
         steps: tuple[Callable[[], None], ...] = (
-            lambda: self._observe(found, tick),
+            lambda: self._observe(found, tick, deadline),
             lambda: self._recover(found, tick),
-            lambda: self._redrive(found, tick, deadline),
             lambda: self._admit(found, tick, deadline),
+            lambda: self._redrive(found, tick, deadline),
             lambda: self._report(found, deadline),
         )
         for step in steps:
             try:
                 step()
-            except (RetryLater, Misconfigured) as trouble:
+            except BatchdropError as trouble:
                 tick.troubles.append(str(trouble))
         return tick
 
-    def _observe(self, found: Open, tick: Tick) -> None:
+    def _observe(self, found: Open, tick: Tick, deadline: Deadline) -> None:
         flying = found.of(BatchState.IN_FLIGHT)
         tick.overdue = sum(
             batch.next_check_at is not None and batch.next_check_at <= self.clock.now() for batch in flying
         )
         if flying:
-            seen = self.observe()(flying)
+            seen = self.observe()(flying, deadline)
             tick.calls, tick.ended = seen.calls, seen.ended
             tick.odd_statuses, tick.unknown_batches = seen.odd_statuses, seen.unknown
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from batchdrop.core.errors import Rejected
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from batchdrop.core.model import Batch
     from batchdrop.ports import BatchApi, Clock, Ledger, RemoteBatch
@@ -47,35 +49,32 @@ class Recover:
     def __call__(self, batches: Sequence[Batch]) -> Recovered:
         if not batches:
             return Recovered()
-        found = self._search(batches)
+        found, is_whole = self._search(batches)
         adopted = requeued = doubles = 0
         for batch in batches:
-            made = sorted(found.get(batch.file_id or "", []), key=lambda remote: (remote.created_at, remote.id))
+            made = found.get(batch.file_id or "", [])
             if made:
-                doubles += self._cancel(made[1:])
                 adopted += self._adopt(batch, made[0])
-            elif self._is_settled(batch):
+                doubles += self._cancel(made[1:])
+            elif is_whole and self._is_settled(batch):
                 requeued += self._fence(batch)
         return Recovered(adopted, requeued, doubles, len(batches) - adopted - requeued)
 
-    def _search(self, batches: Sequence[Batch]) -> dict[str, list[RemoteBatch]]:
-        """The provider's batches by input file, as far back as the oldest intent."""
+    def _search(self, batches: Sequence[Batch]) -> tuple[dict[str, list[RemoteBatch]], bool]:
+        """The provider's batches by input file, oldest first; and whether the list was read to before every intent."""
         files = {batch.file_id for batch in batches}
-        since = min(batch.intent_at for batch in batches if batch.intent_at) - SKEW
+        since = int((min(batch.intent_at for batch in batches if batch.intent_at) - SKEW).timestamp())
         found: dict[str, list[RemoteBatch]] = {}
-        for remote in self._listed(int(since.timestamp())):
-            if remote.input_file_id in files:
-                found.setdefault(remote.input_file_id, []).append(remote)
-        return found
-
-    def _listed(self, since: int) -> Iterator[RemoteBatch]:
         cursor: str | None = None
         for _ in range(PAGES):
             page = self.api.page(cursor)
-            yield from page.batches
+            for remote in page.batches:
+                if remote.input_file_id in files:
+                    found.setdefault(remote.input_file_id, []).append(remote)
             cursor = page.cursor
-            if cursor is None or not page.batches or page.batches[-1].created_at < since:
-                return
+            if cursor is None or not page.batches or 0 < page.batches[-1].created_at < since:
+                return {name: sorted(made, key=_age) for name, made in found.items()}, True
+        return {name: sorted(made, key=_age) for name, made in found.items()}, False
 
     def _adopt(self, batch: Batch, remote: RemoteBatch) -> bool:
         now = self.clock.now()
@@ -83,7 +82,8 @@ class Recover:
 
     def _cancel(self, doubles: Sequence[RemoteBatch]) -> int:
         for remote in doubles:
-            self.api.cancel(remote.id)
+            with suppress(Rejected):  # it may have ended meanwhile
+                self.api.cancel(remote.id)
         return len(doubles)
 
     def _is_settled(self, batch: Batch) -> bool:
@@ -102,7 +102,12 @@ class Recover:
         if not self.api.delete_file(batch.file_id or "") and batch.fenced_at is None:
             self.ledger.block(fenced, reason=CANNOT_FENCE, check_at=now + pace.WINDOW)
             return False
-        if made := self._search([fenced]).get(fenced.file_id or ""):
+        found, is_whole = self._search([fenced])
+        if made := found.get(fenced.file_id or ""):
             self._adopt(fenced, made[0])
             return False
-        return self.ledger.requeue_fenced(fenced, not_before=now)
+        return is_whole and self.ledger.requeue_fenced(fenced, not_before=now)
+
+
+def _age(remote: RemoteBatch) -> tuple[int, str]:
+    return remote.created_at, remote.id

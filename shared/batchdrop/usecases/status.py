@@ -36,7 +36,10 @@ class Status:
 
     def __call__(self, job: Job) -> None:
         """Write what is so now. For ends: not delayed, not skipped."""
-        self._write(job, msgspec.json.format(msgspec.json.encode(status.report(job, self.ledger.batches(job.job_id)))))
+        us = claimant(job, self.ledger.newest_job(job.bucket, job.input_key))
+        for name in _names(job):
+            if self._write_as(naming.output_key(name, "status"), us, job):
+                return
 
     def refresh(self, job: Job, open_batches: Iterable[Batch]) -> bool:
         """Write if something is new: at most once a minute in the job's first hour, then every ten minutes."""
@@ -49,21 +52,25 @@ class Status:
         self.ledger.note_status(job, digest=digest, due_at=now + pause)
         return True
 
-    def _write(self, job: Job, body: bytes) -> None:
-        us = claimant(job, self.ledger.newest_job(job.bucket, job.input_key))
-        names = [job.published_as] if job.published_as else [job.stem, f"{job.stem}.{job.job_id}"]
-        for name in names:
-            if self._write_as(naming.output_key(name, "status"), us, body):
-                return
-
-    def _write_as(self, key: str, us: Claimant, body: bytes) -> bool:
+    def _write_as(self, key: str, us: Claimant, job: Job) -> bool:
         for _ in range(TRIES):
             held = self.objects.head(self.bucket, key)
             if holder(held.metadata if held else None, us) is Holder.OTHER:
                 return False
             only: Precondition = IfMatch(held.etag) if held else IfAbsent()
+            # Read behind the look at the name: a report of an earlier state then loses against a later one.
+            body = self._body(self.ledger.job(job.job_id) or job)
             if self.objects.write(
                 self.bucket, key, [body], metadata=us.metadata, content_type="application/json", only=only
             ):
                 return True
         return False
+
+    def _body(self, job: Job) -> bytes:
+        return msgspec.json.format(msgspec.json.encode(status.report(job, self.ledger.batches(job.job_id))))
+
+
+def _names(job: Job) -> list[str]:
+    """Where the status may stand, best first. A job that only doubles another one leaves the plain name to it."""
+    own = f"{job.stem}.{job.job_id}"
+    return [own] if job.code == "duplicate_of" else [job.published_as or job.stem, own]

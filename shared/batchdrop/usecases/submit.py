@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from batchdrop.core import admission, naming, retrying
-from batchdrop.core.errors import Misconfigured, OutcomeUnknown, Rejected, RetryLater
+from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from batchdrop.core.model import Batch, BatchState
-from batchdrop.usecases import pace
+from batchdrop.usecases import dividing, pace
 
 if TYPE_CHECKING:
     from batchdrop.core.model import Key
     from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, ObjectStore
+
+REFUSALS = (RetryLater, Rejected, Misconfigured)
 
 
 class Submitted(StrEnum):
@@ -24,6 +28,7 @@ class Submitted(StrEnum):
     STALE = "stale"  #: another invocation has it, or it is done: nothing to do
     UNKNOWN = "unknown"  #: the answer to the create was lost; the poller looks for the batch
     REQUEUED = "requeued"
+    SPLIT = "split"  #: larger than the token limit: its parts are queued in its place
     REFUSED = "refused"  #: for good: its requests get the error
     BLOCKED = "blocked"
 
@@ -45,72 +50,90 @@ class Submit:
         batch = self.ledger.get(key)
         if not isinstance(batch, Batch) or batch.state is not BatchState.ADMITTED:
             return Submitted.STALE
+        if pieces := self._pieces(batch):
+            return self._split(batch, pieces)
+        metadata = self._metadata(batch)
         uploading = self.ledger.claim_upload(batch, lease=pace.lease(self.clock.now(), deadline))
         if uploading is None:
             return Submitted.STALE
-        return self._guarded(uploading, lambda: self._upload(uploading, deadline))
+        try:
+            file_id = self._upload(uploading, deadline)
+        except REFUSALS as refusal:
+            return self._refused(uploading, refusal)
+        return self._buy(uploading, file_id, metadata)
 
-    def _upload(self, batch: Batch, deadline: Deadline) -> Submitted:
+    def _upload(self, batch: Batch, deadline: Deadline) -> str:
         name = naming.upload_name(batch.job_id, batch.item, batch.claim)
         file_id = self.api.upload(name, self.objects.replayable(batch.source))
         if deadline.remaining() < pace.SECONDS_TO_CREATE:
+            self._drop_file(file_id)
             raise RetryLater("no time left to create the batch", code="out_of_time", after=0)
+        return file_id
+
+    def _buy(self, batch: Batch, file_id: str, metadata: dict[str, str]) -> Submitted:
+        """Intent, create, record. Only what the create itself answers is a refusal: after it, a batch exists."""
         now = self.clock.now()
         lease = now + dt.timedelta(seconds=self.create_lease)
         creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=lease)
         if creating is None:
+            self._drop_file(file_id)
             return Submitted.STALE
-        return self._guarded(creating, lambda: self._create(creating, file_id))
-
-    def _create(self, batch: Batch, file_id: str) -> Submitted:
+        claim = {"batchdrop_claim": str(creating.claim)}
         try:
             remote = self.api.create(
                 file_id=file_id,
-                endpoint=batch.endpoint,
-                completion_window=batch.completion_window,
-                metadata=self._metadata(batch),
+                endpoint=creating.endpoint,
+                completion_window=creating.completion_window,
+                metadata=metadata | claim,
             )
         except OutcomeUnknown:
             return Submitted.UNKNOWN
+        except REFUSALS as refusal:
+            return self._refused(creating, refusal)
         now = self.clock.now()
-        made = self.ledger.record_created(batch, remote, now=now, check_at=pace.in_flight(now))
+        made = self.ledger.record_created(creating, remote, now=now, check_at=pace.in_flight(now))
         return Submitted.CREATED if made else Submitted.STALE
 
     def _metadata(self, batch: Batch) -> dict[str, str]:
+        """What a batch of ours says of itself at the provider; the claim is added when it is known."""
         return {
             "batchdrop_stack": self.ledger.stack(self.clock.now()).id,
             "batchdrop_job": batch.job_id,
             "batchdrop_item": batch.item,
-            "batchdrop_claim": str(batch.claim),
         }
 
-    def _guarded(self, batch: Batch, step: pace.Step[Submitted]) -> Submitted:
-        """Run a step; a definite refusal of it is recorded by who must act."""
+    def _refused(self, batch: Batch, refusal: RetryLater | Rejected | Misconfigured) -> Submitted:
+        """A definite refusal, recorded by who must act. The file goes last: without it, no fence would count."""
         now = self.clock.now()
-        try:
-            return step()
-        except RetryLater as refusal:
-            if limit := admission.learned_limit(str(refusal)):
-                self.ledger.learn_limit(batch.api, batch.model, limit)
-            wait = retrying.backoff(batch.refusals) if refusal.after is None else refusal.after
-            self._drop_file(batch)
-            not_before = now + dt.timedelta(seconds=wait)
-            self.ledger.requeue(batch, not_before=not_before, now=now, reason=f"{refusal.code}: {refusal}")
-            return Submitted.REQUEUED
-        except Rejected as refusal:
+        if isinstance(refusal, Rejected):
             self.ledger.end_refused(batch, code=refusal.code, reason=refusal.reason, now=now)
             return Submitted.REFUSED
-        except Misconfigured as refusal:
-            self._drop_file(batch)
+        if isinstance(refusal, Misconfigured):
             reason = f"{refusal.code}: {refusal.reason}"
-            self.ledger.block(batch, reason=reason, check_at=now + pace.BLOCKED)
-            return Submitted.BLOCKED
+            done, outcome = self.ledger.block(batch, reason=reason, check_at=now + pace.BLOCKED), Submitted.BLOCKED
+        else:
+            done, outcome = self._requeue(batch, refusal, now), Submitted.REQUEUED
+        if done and batch.file_id:
+            self._drop_file(batch.file_id)
+        return outcome
 
-    def _drop_file(self, batch: Batch) -> None:
+    def _requeue(self, batch: Batch, refusal: RetryLater, now: dt.datetime) -> bool:
+        if limit := admission.learned_limit(str(refusal)):
+            self.ledger.learn_limit(batch.api, batch.model, limit)
+        wait = retrying.backoff(batch.refusals) if refusal.after is None else refusal.after
+        not_before = now + dt.timedelta(seconds=math.ceil(wait))
+        return self.ledger.requeue(batch, not_before=not_before, now=now, reason=f"{refusal.code}: {refusal}")
+
+    def _drop_file(self, file_id: str) -> None:
         """Leave no file behind; where that fails, it expires by itself."""
-        if batch.file_id is None:
-            return
-        try:
-            self.api.delete_file(batch.file_id)
-        except (RetryLater, Misconfigured):
-            return
+        with suppress(BatchdropError):
+            self.api.delete_file(file_id)
+
+    def _pieces(self, batch: Batch) -> int:
+        """Into how many batches to split it, so that each fits under the limit that is known; 0: not at all."""
+        limit = self.ledger.limits().get((batch.api, batch.model))
+        return admission.pieces(batch, limit) if limit else 0
+
+    def _split(self, batch: Batch, pieces: int) -> Submitted:
+        parts = dividing.divided(self.objects, batch, pieces, now=self.clock.now())
+        return Submitted.SPLIT if self.ledger.split(batch, parts) else Submitted.STALE

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from batchdrop.core.errors import RetryLater
+from batchdrop.core.model import BatchState
+from tests.fakes.answers import answer, unexecuted
 from tests.usecases.collecting.world import World, ids
 
 
@@ -55,12 +57,25 @@ def test_a_file_that_cannot_be_read_yet_is_waited_for(world: World) -> None:
     assert ids(world.output("reviews.results.jsonl")) == ["a"]
 
 
-def test_a_file_that_stays_gone_counts_as_one_without_lines(world: World) -> None:
-    job, [batch] = world.run(["a"])
-    world.finish(batch)
-    world.api.files.clear()
+def test_an_error_file_that_stays_gone_counts_as_one_without_lines(world: World) -> None:
+    job, [batch] = world.run(["a", "b"])
+    world.finish(batch, output=[answer("a")], errors=[unexecuted("b")])
+    del world.api.files[world.batch(job.job_id, "0001").error_file_id or ""]
     world.clock.advance(hours=2)
 
     world.collect(batch)
 
     assert world.batch(job.job_id, "0001.r").attempt == 2
+
+
+def test_answers_that_are_paid_for_and_cannot_be_read_are_never_bought_again(world: World) -> None:
+    job, [batch] = world.run(["a"])
+    world.finish(batch)
+    world.api.files.clear()
+    world.clock.advance(hours=48)
+
+    assert "cannot be read yet" in (world.collect(batch) or "")
+
+    assert list(world.batches(job)) == ["0001"]
+    held = world.batch(job.job_id, "0001")
+    assert (held.state, held.reason) == (BatchState.ENDED, f"{held.output_file_id} cannot be read yet")

@@ -78,6 +78,7 @@ class World:
         messages = wrap(self.messages)
         return Collect(
             ledger,
+            self.clock,
             Fetch(ledger, objects, api, messages, self.clock, "work", self.spool, keep),
             Join(ledger, objects, self.clock, "output", "work", self.spool),
             Assemble(

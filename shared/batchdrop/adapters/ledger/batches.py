@@ -100,7 +100,8 @@ class BatchWrites:
         return self._table.commit([change])
 
     def block(self, batch: Batch, *, reason: str, check_at: datetime) -> bool:
-        change = step("B8", batch, reason=reason, **dict.fromkeys(_REMOTE), next_check_at=check_at)
+        # What a create may have made is kept: the operator looks for it by the file's id.
+        change = step("B8", batch, reason=reason, lease_until=None, next_check_at=check_at)
         return self._table.commit([change])
 
     def observe(self, batch: Batch, remote: RemoteBatch, *, check_at: datetime) -> bool:
@@ -134,8 +135,8 @@ class BatchWrites:
         )
         return replaced(batch, change) if self._table.commit([change]) else None
 
-    def rest_fetch(self, batch: Batch, *, check_at: datetime) -> bool:
-        return self._table.commit([step("B12.rest", batch, lease_until=None, next_check_at=check_at)])
+    def rest_fetch(self, batch: Batch, *, check_at: datetime, reason: str) -> bool:
+        return self._table.commit([step("B12.rest", batch, lease_until=None, next_check_at=check_at, reason=reason)])
 
     def record_fetched(self, batch: Batch, fetched: Fetched, follow_ups: Iterable[Batch], *, now: datetime) -> bool:
         change = step(

@@ -89,6 +89,10 @@ class JobWrites:
         change = step("J4", job, code=code, reason=reason, ended_at=now, next_check_at=now, lease_until=None)
         return self._table.commit([change])
 
+    def lose_input(self, job: Job, *, code: str, reason: str, now: datetime) -> Job | None:
+        change = step("J4.lost", job, code=code, reason=reason, ended_at=now, next_check_at=now, lease_until=None)
+        return replaced(job, change) if self._table.commit([change]) else None
+
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
         change = step("J5.note", job, upload=dict(upload), published_as=published_as)
         return replaced(job, change) if self._table.commit([change]) else None

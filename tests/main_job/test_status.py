@@ -1,0 +1,82 @@
+"""The status object says the last word, under a name that can be found."""
+
+from __future__ import annotations
+
+from batchdrop.core.model import JobState
+from batchdrop.ports import LineError
+from tests.fakes.batch_api import InMemoryBatchApi
+from tests.main_job.service import IN, Service, requests
+
+
+def test_the_end_is_never_overwritten_by_a_poller_that_looked_before(service: Service) -> None:
+    job_id = service.drop("a.jsonl", requests(2))
+    service.deliver()
+    service.tick()
+    stale = service.job(job_id)
+    service.run()
+    assert stale.state is JobState.RUNNING
+    service.app.status(stale)
+    assert service.status("a")["state"] == "completed"
+
+
+def test_a_job_keeps_its_plain_name_when_its_content_is_dropped_again(service: Service) -> None:
+    first = service.drop("a.jsonl", requests(2))
+    second = service.drop("a.jsonl", requests(2))
+    service.run()
+    assert (service.status("a")["job_id"], service.status("a")["state"]) == (first, "completed")
+    assert service.status(f"a.{second}")["code"] == "duplicate_of"
+
+
+def test_an_older_version_that_ends_while_a_newer_one_runs_says_so(service: Service) -> None:
+    old = service.drop("a.jsonl", requests(1, "old"))
+    service.deliver()
+    service.tick()
+    service.ports.clock.advance(minutes=1)
+    new = service.drop("a.jsonl", requests(1, "new"))
+    service.deliver()
+    service.tick()
+    (old_batch, *_) = service.api.open_batches()
+    service.api.finish(old_batch)
+    for _ in range(8):
+        service.ports.clock.advance(minutes=1)
+        service.tick()
+    assert service.status(f"a.{old}")["state"] == "completed"
+    assert service.status("a")["job_id"] == new
+    service.run()
+    assert service.ids("a.results.jsonl") == ["new-1"]
+
+
+def test_an_input_that_is_removed_while_its_job_runs_ends_it_with_that_reason(service: Service) -> None:
+    job_id = service.drop("a.jsonl", requests(2))
+    service.deliver()
+    service.tick()
+    service.ports.objects._buckets[IN].clear()
+    service.run()
+    job = service.job(job_id)
+    assert (job.state, job.code) == (JobState.FAILED, "input_gone")
+    assert service.status("a")["code"] == "input_gone"
+    assert [told.job_id for told in service.ports.messages.ended] == [job_id]
+
+
+def test_the_longest_key_that_is_taken_can_be_delivered(service: Service) -> None:
+    stem = "k" * 928
+    service.drop(f"{stem}.ndjson.gz", requests(2))
+    too_long = service.drop(f"{stem}k.jsonl", requests(2))
+    service.run()
+    assert service.ids(f"{stem}.results.jsonl") == ["r-1", "r-2"]
+    assert service.job(too_long).code == "key_too_long"
+
+
+def test_a_file_larger_than_the_token_limit_is_run_in_parts() -> None:
+    service = Service()
+
+    def strict(api: InMemoryBatchApi, batch_id: str) -> object:
+        if len(api.requests(batch_id)) > 7:
+            text = "Enqueued token limit reached for gpt-5-mini. Limit: 200 enqueued tokens."
+            return api.fail(batch_id, LineError("token_limit_exceeded", text))
+        return api.finish(batch_id)
+
+    service.drop("a.jsonl", requests(100))
+    service.run(strict, minutes=900)
+    assert service.ids("a.results.jsonl") == [f"r-{number}" for number in range(1, 101)]
+    assert set(service.api.executed.values()) == {1}
