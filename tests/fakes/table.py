@@ -70,8 +70,8 @@ def _true(guard: Guard, expected: Any, item: dict[str, Any]) -> bool:
 
 def applied(change: Change, item: dict[str, Any] | None, token: str) -> dict[str, Any]:
     if change.put is not None:
-        return copied({**change.put, "token": token})
-    new = copied(item) if item else {"job_id": change.key.job_id, "item": change.key.item}
+        return {**copied(change.put), "token": token}
+    new = dict(item) if item else {"job_id": change.key.job_id, "item": change.key.item}
     for path, value in {**change.assign, ("token",): token}.items():
         _parent(new, path)[path[-1]] = copied(value)
     for path, number in change.add.items():
@@ -90,6 +90,8 @@ def copied(value: Value) -> Value:
 
 
 def _parent(item: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The map that holds the end of ``path``, on a copy of all that leads to it."""
     for name in path[:-1]:
-        item = item[name]  # like DynamoDB, a path into a map that is not there is an error
+        item[name] = dict(item[name])  # like DynamoDB, a path into a map that is not there is an error
+        item = item[name]
     return item
