@@ -22,12 +22,15 @@ def _some(model: str, *names: str) -> list[bytes]:
     return [request(name, model=model) for name in names]
 
 
-#: A plain chunk with a retry wave, an expired batch, the token limit, refused lines and batches, a refused key.
-FULL = _lines(
-    *_some(FLAKY, "f1", "f2", "f3", "f4"),
+#: Two chunks, the second staged with mixed models: a retry wave, an expired batch, the token limit, an invalid line.
+WHOLE = _lines(
+    *_some(FLAKY, "f1", "f2", "f3"),
     *_some(SLOW, "s1", "s2"),
-    *_some(CROWDED, "c1"),
     b"oops",
+    *_some(CROWDED, "c1"),
+)
+#: Refused lines, a batch refused for nobody knows what, a model that is not there, a key that is refused at first.
+REFUSED = _lines(
     *_some(STRICT, "t1", "t-wrong"),
     *_some(PUZZLED, "p1", "p2"),
     *_some(UNKNOWN_MODEL, "u1"),
@@ -35,7 +38,7 @@ FULL = _lines(
 )
 #: One chunk, one batch, one wave.
 SMALL = _lines(*_some(FLAKY, "f1", "f2"))
-#: Made by one upload in parts.
+#: Outputs made by an upload in parts.
 PARTS = Conditions(plain_bytes=0)
 
 Drops = dict[str, bytes]
@@ -71,14 +74,20 @@ def still_open(world: World) -> Violation:
     return Violation(f"not at rest after {world.minutes():.0f} minutes: {left}, {len(world.letters)} letters")
 
 
-def play(drops: Drops, conditions: Conditions, line: Line | None = None, drive: Drive = step_by_step) -> World:
+def play(
+    drops: Drops,
+    conditions: Conditions,
+    line: Line | None = None,
+    drive: Drive = step_by_step,
+    world: World | None = None,
+) -> World:
     """Drop the files, run to rest, check everything; ask for everything once more, which changes nothing."""
-    world = World(conditions, line or Line())
+    world = world or World(conditions, line or Line())
     with world.miniature():
         for key, data in drops.items():
             world.send(world.drop(key, data))
         drive(world)
-        check_rest(world, expected(tuple(drops.items()), conditions) if line else None)
+        check_rest(world, expected(tuple(drops.items()), conditions.calm) if line else None)
         world.line.decide = lambda number, site: None
         replay(world)
     return world
@@ -97,7 +106,6 @@ def replay(world: World) -> None:
 @cache
 def expected(drops: tuple[tuple[str, bytes], ...], conditions: Conditions) -> Expected:
     """What a run without faults makes."""
-    calm = Conditions(conditions.requests_per_batch, conditions.batches_per_chunk, conditions.attempts)
-    world = play(dict(drops), calm)
+    world = play(dict(drops), conditions)
     counts = {job_id: item["counts"] for (job_id, name), item in world.table.items.items() if name == "job"}
     return Expected(world.outputs(), counts)

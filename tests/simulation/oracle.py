@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import ROWS
-from batchdrop.core.model import Batch, Usage, from_attributes
+from batchdrop.core.model import Batch, Key, Usage, from_attributes
 from tests.fakes.table import InMemoryTable
 
 Item = dict[str, Any]
@@ -22,7 +23,10 @@ class Violation(AssertionError):
 
 
 class WatchedTable(InMemoryTable):
-    """Judges every write by what it did, whatever the writer's conditions were."""
+    """Judges every write by what it did, whatever the writer's conditions were.
+
+    Reads hand out the items themselves, for speed: a write makes a new item, and readers only convert them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,6 +44,16 @@ class WatchedTable(InMemoryTable):
                 self._judge(change, old, self.items[change.key.job_id, change.key.item])
         return True
 
+    def get(self, key: Key) -> Item | None:
+        return self.items.get((key.job_id, key.item))
+
+    def query(self, job_id: str, prefix: str = "") -> Iterator[Item]:
+        names = sorted(name for job, name in self.items if job == job_id and name.startswith(prefix))
+        return iter([self.items[job_id, name] for name in names])
+
+    def due(self) -> Iterator[Item]:
+        return iter(sorted(filter(_is_due, self.items.values()), key=itemgetter("next_check_at")))
+
     def is_open(self) -> bool:
         return any("due" in item for item in self.items.values())
 
@@ -49,6 +63,10 @@ class WatchedTable(InMemoryTable):
         self.files |= {new[name] for name in FILES if name in new}
         if "state" in new:
             check_step(change, old, new)
+
+
+def _is_due(item: Item) -> bool:
+    return "due" in item and "next_check_at" in item
 
 
 def check_step(change: Change, old: Item | None, new: Item) -> None:

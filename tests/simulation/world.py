@@ -65,6 +65,11 @@ class Conditions:
     plain_bytes: int = 16 * 2**20
     lenient: bool = False
 
+    @property
+    def calm(self) -> Conditions:
+        """The same as far as it may show in the outputs and the counts."""
+        return Conditions(self.requests_per_batch, self.batches_per_chunk, self.attempts)
+
 
 class Lifetime:
     """``ports.Deadline`` of one invocation."""

@@ -1,0 +1,77 @@
+"""Many runs, each with its faults; what was broken by which."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tests.simulation.jobs import Drops, play
+from tests.simulation.oracle import Violation
+from tests.simulation.wire import Fault, Line, fitting
+from tests.simulation.world import Conditions, World
+
+SHOWN = 5
+Faults = Mapping[int, Fault]
+
+
+def knob(name: str, default: int) -> int:
+    """A number that a longer run sets in the environment."""
+    return int(os.environ.get(name, default))
+
+
+@dataclass
+class Campaign:
+    """Runs of the same drops. ``broken``: the story of each violation."""
+
+    drops: Drops
+    conditions: Conditions = field(default_factory=Conditions)
+    runs: int = 0
+    calls: int = 0
+    faults: int = 0
+    slowest: float = 0
+    broken: list[str] = field(default_factory=list)
+    rows: Counter[str] = field(default_factory=Counter)
+    sites: Counter[str] = field(default_factory=Counter)
+
+    def clean(self) -> list[str]:
+        """The call sites of a run without faults, in their order."""
+        line = Line()
+        self._tell(play(self.drops, self.conditions, line))
+        return line.sites
+
+    def run(self, faults: Faults, lateness: float = 0) -> None:
+        line = Line(decide=lambda number, site: _fate(faults, number, site))
+        world = World(self.conditions, line)
+        line.late = lambda how: world.api.create_later(world.now + lateness, how)
+        try:
+            play(self.drops, self.conditions, line, world=world)
+        except Violation as violation:
+            told = ", ".join(f"{fault.name} at call {number} {site}" for number, site, fault in line.faults)
+            self.broken.append(f"{told} (late by {lateness:.0f} s): {violation}")
+        self._tell(world)
+
+    def _tell(self, world: World) -> None:
+        self.runs += 1
+        self.calls += len(world.line.sites)
+        self.faults += len(world.line.faults)
+        self.slowest = max(self.slowest, world.minutes())
+        self.rows += world.table.rows
+        self.sites.update(world.line.sites)
+
+    def verdict(self) -> None:
+        said = "\n".join(self.broken[:SHOWN])
+        print(f"{self.runs} runs, {self.calls} calls, {self.faults} faults, at rest by {self.slowest:.0f} minutes")
+        assert not self.broken, f"{len(self.broken)} of {self.runs} runs broke a promise:\n{said}"
+
+
+def _fate(faults: Faults, number: int, site: str) -> Fault | None:
+    """The planned fault, if it fits the call: after a first fault other calls stand at the later numbers."""
+    fault = faults.get(number)
+    return fault if fault in fitting(site) else None
+
+
+def visited(sites: Iterable[str], port: str) -> set[str]:
+    """The methods of a port that were called."""
+    return {site.partition(" ")[0].removeprefix(port) for site in sites if site.startswith(port)}
