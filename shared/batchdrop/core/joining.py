@@ -98,6 +98,10 @@ class Joiner:
         self._reason = unanswered
         self.unanswered = 0
 
+    def turn_to(self, index: Index) -> None:
+        """Go on with another index, of what the file holds from now on."""
+        self._index = index
+
     def clean(self, lines: Iterable[bytes], first_line: int) -> Iterator[Joined]:
         """Lines of the user's own object, none of them blank; ``first_line`` is the number of the first, from 1."""
         find, fetch = self._index.find, self._fetch
@@ -132,6 +136,22 @@ class Joiner:
             return self._fetch(place.first_byte, place.length)
         self.unanswered += 1
         return answers.record(custom_id, NOT_ANSWERED, self._reason)
+
+
+def own_id(line: bytes) -> str:
+    """The custom id of a request line."""
+    return _request(line).custom_id
+
+
+def staged_id(row: bytes) -> str:
+    """The id that a manifest's row went under; empty if it was refused."""
+    decoded = manifest.decode(row)
+    return decoded.id if isinstance(decoded, manifest.Sent) else ""
+
+
+def selected(blocks: Iterable[bytes], wanted: frozenset[str]) -> Iterator[bytes]:
+    """The records of these ids, each with its newline."""
+    return (line + b"\n" for line in answers.lines(blocks) if _judged(line)[0] in wanted)
 
 
 def error_line(number: int, record: bytes, request: bytes) -> bytes:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
 from batchdrop.core import answers, naming
 from batchdrop.core.errors import Rejected
-from batchdrop.core.joining import Index, Joined, Joiner
+from batchdrop.core.joining import Index, Joined, Joiner, own_id, selected, staged_id
 from batchdrop.core.lifecycle import FINAL
 from batchdrop.core.model import Batch, BatchState, Chunk, ChunkState, Job, JobState, Source
 from batchdrop.ports import Clock, Deadline, Ledger, ObjectStore
@@ -25,7 +27,8 @@ class Join:
     """Safe to run any number of times, at once or after a crash: the parts are the same bytes each time.
 
     ``spool``: a directory for temporary files; a chunk needs the size of its answers there, and that of its requests
-    if some failed.
+    if some failed. ``room``: bytes of answers to hold there at once, half of what is free if None; a chunk with more is
+    joined window by window, and its answers are read once for each.
     """
 
     ledger: Ledger
@@ -34,6 +37,7 @@ class Join:
     output_bucket: str
     work_bucket: str
     spool: Path
+    room: int | None = None
 
     def __call__(self, chunk: Chunk, deadline: Deadline) -> bool:
         """Whether the chunk is collected now; False too where a batch of it is still under way."""
@@ -48,10 +52,9 @@ class Join:
     def _join(self, job: Job, chunk: Chunk, batches: list[Batch]) -> bool:
         with ExitStack() as stack:
             gathered, failures = _temporary(self.spool, stack), _temporary(self.spool, stack)
-            index = self._gather(batches, gathered)
-            joiner = Joiner(index, partial(_read_at, gathered.fileno()), _why_not(batches))
+            joiner = Joiner(Index(), partial(_read_at, gathered.fileno()), _why_not(batches))
             results = _Count()
-            joined = self._joined(chunk, joiner, _Staged(self, chunk, stack))
+            joined = self._windows(chunk, batches, joiner, gathered, _Staged(self, chunk, stack))
             self._write(job, chunk, "results", results.of(_results(joined, failures)))
             errors_bytes = failures.tell()
             if results.lines != chunk.requests:
@@ -63,21 +66,53 @@ class Join:
             chunk, results_bytes=results.bytes, errors_bytes=errors_bytes, unanswered=joiner.unanswered
         )
 
-    def _gather(self, batches: list[Batch], into: IO[bytes]) -> Index:
-        """All final records of the chunk in one file, and where each stands."""
+    def _windows(
+        self, chunk: Chunk, batches: list[Batch], joiner: Joiner, gathered: IO[bytes], staged: _Staged
+    ) -> Iterator[Joined]:
+        """Join so many lines at a time that their answers have room."""
+        keys = [
+            naming.answers_key(batch.job_id, batch.chunk, batch.name)
+            for batch in batches
+            if batch.state is BatchState.FETCHED and batch.completed + batch.failed
+        ]
+        windows = self._count(keys)
+        size = max(1, -(-chunk.requests // windows))
+        ids = list(self._ids(chunk)) if windows > 1 else None
+        rows = self._rows(chunk)
+        for first in range(0, chunk.requests, size):
+            wanted = None if ids is None else frozenset(ids[first : first + size])
+            joiner.turn_to(self._gather(keys, gathered, wanted))
+            some = islice(rows, size)
+            line = chunk.first_line + first
+            yield from joiner.staged(some, staged.read) if chunk.staged else joiner.clean(some, line)
+        yield from joiner.staged(rows, staged.read) if chunk.staged else joiner.clean(rows, chunk.first_line)
+
+    def _count(self, keys: list[str]) -> int:
+        """How many windows the answers take."""
+        room = shutil.disk_usage(self.spool).free // 2 if self.room is None else self.room
+        infos = (self.objects.head(self.work_bucket, key) for key in keys)
+        return max(1, -(-sum(info.bytes for info in infos if info) // max(1, room)))
+
+    def _gather(self, keys: list[str], into: IO[bytes], wanted: frozenset[str] | None) -> Index:
+        """The final records of the chunk in one file, all or those of the ``wanted`` ids, and where each stands."""
+        into.seek(0)
+        into.truncate()
         index = Index()
-        for batch in batches:
-            if batch.state is BatchState.FETCHED and batch.completed + batch.failed:
-                key = naming.answers_key(batch.job_id, batch.chunk, batch.name)
-                index.add(answers.lines(_copied(self.whole(key), into)))
+        for key in keys:
+            blocks = self.whole(key)
+            index.add(answers.lines(_copied(blocks if wanted is None else selected(blocks, wanted), into)))
         into.flush()
         return index
 
-    def _joined(self, chunk: Chunk, joiner: Joiner, staged: _Staged) -> Iterator[Joined]:
+    def _rows(self, chunk: Chunk) -> Iterator[bytes]:
+        """A line for each request: the manifest's where the chunk is staged, else the user's own."""
         if chunk.staged:
-            rows = answers.lines(self.whole(naming.manifest_key(chunk.job_id, chunk.number)))
-            return joiner.staged(rows, staged.read)
-        return joiner.clean(answers.lines(self._range(chunk.source)), chunk.first_line)
+            return answers.lines(self.whole(naming.manifest_key(chunk.job_id, chunk.number)))
+        return answers.lines(self._range(chunk.source))
+
+    def _ids(self, chunk: Chunk) -> Iterator[str]:
+        """The id that each of the rows goes under; empty for a line that was refused."""
+        return map(staged_id if chunk.staged else own_id, self._rows(chunk))
 
     def _write(self, job: Job, chunk: Chunk, kind: str, blocks: Iterator[bytes]) -> None:
         key = naming.part_key(job.stem, job.job_id, chunk.number, kind)
