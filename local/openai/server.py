@@ -147,3 +147,6 @@ def serve(
         loop, finished = stop[0]
         loop.call_soon_threadsafe(finished.set)
         thread.join()
+    for failure in started[1:]:
+        if isinstance(failure, BaseException):
+            raise failure

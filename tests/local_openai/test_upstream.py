@@ -195,6 +195,25 @@ def test_faults_of_lines_come_before_the_upstream(sdk: openai.OpenAI, model: Mod
     assert len(model.asked) == 2
 
 
+def test_a_failure_of_the_server_itself_is_not_swallowed(
+    sdk: openai.OpenAI, monkeypatch: pytest.MonkeyPatch, model: Model
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("broken")
+
+    def use() -> None:
+        with serve(upstream=UpstreamOptions(model.url)) as server:
+            start(sdk.with_options(base_url=server.base_url), lines(1))
+            while not server.admin.batches()[0]["in_progress_at"]:
+                time.sleep(0.01)
+            time.sleep(0.1)
+
+    monkeypatch.setattr(Upstream, "ask", broken)
+    with pytest.raises(ExceptionGroup) as caught:
+        use()
+    assert caught.group_contains(RuntimeError, match="broken")
+
+
 def test_the_key_is_in_no_representation() -> None:
     assert "secret" not in repr(UpstreamOptions("http://127.0.0.1:9/v1", key="secret"))
 

@@ -229,6 +229,17 @@ def test_an_endpoint_that_could_not_work_is_refused(client: openai.OpenAI, chang
         client.webhooks.create(**{"name": "n", "url": "https://a.test", "event_types": ["batch.failed"]} | changes)
 
 
+def test_what_is_missing_is_named_and_nobody_there_is_told(client: openai.OpenAI, admin: Admin) -> None:
+    with pytest.raises(openai.BadRequestError, match="'event_types'"):
+        client.post("/webhook_endpoints", body={"name": "n", "url": "https://a.test"}, cast_to=object)
+    with pytest.raises(openai.BadRequestError, match="array"):
+        client.post("/webhook_endpoints", body={"name": "n", "url": "https://a.test", "event_types": 1}, cast_to=object)
+    nobody = client.webhooks.create(name="n", url="http://127.0.0.1:9/", event_types=["batch.completed"])
+    with pytest.raises(openai.BadRequestError, match="did not answer"):
+        client.webhooks.test(nobody.id, event_type="batch.completed")
+    assert [entry["status"] for entry in admin.deliveries()] == [None]
+
+
 def test_a_sample_is_sent_on_demand_and_its_answer_told(
     client: openai.OpenAI, hook: Receiver, endpoint: WebhookEndpointWithSecret
 ) -> None:
