@@ -61,7 +61,9 @@ class Fetch:
         except (RetryLater, Misconfigured) as trouble:
             wait = trouble.after if isinstance(trouble, RetryLater) and trouble.after else REST_SECONDS
             check_at = self.clock.now() + timedelta(seconds=math.ceil(wait))
-            self.ledger.rest_fetch(mine, check_at=check_at, reason=str(trouble)[:500])
+            # What the provider said of a refused batch stands nowhere else: its requests are to be told it.
+            reason = (mine.error_codes and mine.reason) or str(trouble)[:500]
+            self.ledger.rest_fetch(mine, check_at=check_at, reason=reason)
             raise
 
     # the provider worked on it

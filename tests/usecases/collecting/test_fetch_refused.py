@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 
+from batchdrop.core.errors import RetryLater
 from batchdrop.core.model import BatchState, JobState
 from batchdrop.ports import LineError
 from tests.usecases.collecting.world import World, ids, request, rows, usage_of
@@ -53,6 +54,26 @@ def test_a_batch_refused_at_its_creation_gives_its_error_to_every_request(world:
         "Invalid value: '/v1/x'."
     }
     assert world.job(job).state is JobState.COMPLETED
+
+
+def test_a_trouble_on_the_way_does_not_take_the_place_of_what_the_provider_said(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, [batch] = world.run(["a"])
+    creating = msgspec.structs.replace(batch, state=BatchState.CREATING)
+    world.put(creating)
+    world.ledger.end_refused(creating, code="invalid_value", reason="Invalid value: '/v1/x'.", now=world.clock.now())
+
+    def busy(*_: object, **__: object) -> None:
+        raise RetryLater("S3 is busy")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(world.objects, "open", busy)
+        assert world.collect(batch) == "S3 is busy"
+    world.clock.advance(minutes=20)
+    world.collect(batch)
+
+    assert rows(world.output("reviews.errors.jsonl"))[0]["reason"] == "Invalid value: '/v1/x'."
 
 
 @pytest.mark.parametrize(
