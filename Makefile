@@ -23,7 +23,7 @@ endef
 
 .PHONY: help setup demo up down test conformance lint docs fmt lock build deploy
 help:  ## list the commands
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: .venv/stamp .local/ministack/stamp .local/lambda/stamp  ## install what is needed, each lock into its own environment
 	@echo "ready: $$($(BIN)/python --version)"
