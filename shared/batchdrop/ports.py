@@ -442,7 +442,10 @@ class Ledger(Protocol):
         ...
 
     def record_fence(self, batch: Batch, *, now: datetime) -> Batch | None:
-        """B7.fence: the input file is about to be deleted; after a crash that must not look like another's doing."""
+        """B7.fence: the input file is about to be deleted; after a crash that must not look like another's doing.
+
+        Once for each file: None where another poller was first.
+        """
         ...
 
     def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:

@@ -117,3 +117,19 @@ def test_a_double_that_cannot_be_cancelled_any_more_keeps_nothing_from_being_ado
     world.api.create(file_id=batch.file_id or "", endpoint="/v1/x", completion_window="24h", metadata={})
     world.api.script("cancel", Rejected("invalid_request", "it has ended"))
     assert recover(world, batch).adopted == 1
+
+
+def test_of_two_pollers_at_the_fence_the_second_does_not_take_the_firsts_delete_for_a_strangers(world: World) -> None:
+    batch = lost(world, made=False)
+    world.clock.advance(SETTLE)
+    delete, stale = world.api.delete_file, world.read(batch.key)
+
+    def meanwhile(file_id: str) -> bool:
+        gone = delete(file_id)
+        world.api.delete_file = delete  # type: ignore[method-assign]
+        assert Recover(world.ledger, world.api, world.clock, SETTLE)([stale]) == Recovered(open=1)
+        return gone
+
+    world.api.delete_file = meanwhile  # type: ignore[method-assign]
+    assert recover(world, batch) == Recovered(requeued=1)
+    assert world.read(batch.key).state is BatchState.QUEUED

@@ -40,6 +40,7 @@ class Guard(Enum):
     SAME_FILE = ("file_id", Op.EQUAL, "same file id")
     SAME_BATCH = ("openai_batch_id", Op.EQUAL, "same batch id")
     RANK = ("rank", Op.AT_MOST, "rank not lower")
+    UNFENCED = ("fenced_at", Op.ABSENT, "not fenced yet")
     ALL_COLLECTED = ("open_chunks", Op.ZERO, "open chunks = 0")
     NOT_CANCELLED = ("cancel_requested_at", Op.ABSENT, "no cancel asked")
     CANCEL_ASKED = ("cancel_requested_at", Op.PRESENT, "cancel asked")
@@ -133,7 +134,13 @@ ROWS = {
             (Guard.CLAIM,),
             "definite passing refusal; file id removed; not before",
         ),
-        Row("B7.fence", (B.CREATING,), None, (Guard.SAME_FILE,), "time of the try to delete its file"),
+        Row(
+            "B7.fence",
+            (B.CREATING,),
+            None,
+            (Guard.SAME_FILE, Guard.UNFENCED),
+            "time of the try to delete its file",
+        ),
         Row("B7.fenced", (B.CREATING,), B.QUEUED, (Guard.SAME_FILE,), "file deleted, none listed; file id removed"),
         Row("B7.ended", (B.UPLOADING, B.CREATING), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),
         Row("B8", (B.ADMITTED, B.UPLOADING, B.CREATING), B.BLOCKED, (Guard.CLAIM,), "operator must act: reason"),

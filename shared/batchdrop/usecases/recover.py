@@ -96,7 +96,8 @@ class Recover:
         was lost. A file that somebody else removed proves nothing; the operator must look.
         """
         now = self.clock.now()
-        fenced = self.ledger.record_fence(batch, now=now)
+        # Where two pollers look, the one that comes second must not take the other's delete for a stranger's.
+        fenced = batch if batch.fenced_at else self.ledger.record_fence(batch, now=now)
         if fenced is None:
             return False
         if not self.api.delete_file(batch.file_id or "") and batch.fenced_at is None:
