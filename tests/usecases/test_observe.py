@@ -114,3 +114,20 @@ def test_an_error_file_that_never_comes_is_not_waited_for_for_ever(world: World)
     assert look(world).ended == 0
     world.clock.advance(minutes=2)
     assert look(world).ended == 1
+
+
+def test_batches_behind_more_than_can_be_listed_are_seen_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("batchdrop.usecases.observe.CALLS", 6)
+    monkeypatch.setattr("batchdrop.usecases.observe.PAGES", 3)
+    world.api.page_size = 2
+    old = [world.in_flight(number) for number in range(1, 21)]
+    world.clock.advance(minutes=20)
+    for number in range(40):
+        world.api.finish(world.in_flight(100 + number).openai_batch_id or "")
+        world.table.items.pop((old[0].job_id, f"chunk#000001#batch#{100 + number:04d}"))
+    for batch in old:
+        world.api.finish(batch.openai_batch_id or "")
+    for _ in range(60):
+        look(world)
+        world.clock.advance(minutes=1)
+    assert [world.read(batch.key).state for batch in old] == [BatchState.ENDED] * 20
