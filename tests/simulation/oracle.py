@@ -15,6 +15,10 @@ from tests.fakes.table import InMemoryTable
 
 Item = dict[str, Any]
 FINAL = {"completed", "failed", "cancelled", "collected", "fetched", "retired", "quarantined"}
+#: What may happen only between the judgement of a file's last line and the end of its job.
+SPENDS = {"B1", "B12", "C1"}
+#: A death between this write and the delete that follows it leaves a file, which expires by itself.
+FILE_DROPPED_AFTER = ("delete_file", "B6.refused", "B7.refused", "B8")
 FILES = ("file_id", "output_file_id", "error_file_id")
 
 
@@ -60,6 +64,9 @@ class WatchedTable(InMemoryTable):
     def _judge(self, change: Change, old: Item | None, new: Item) -> None:
         if change.row is not None:
             self.rows[change.row.id] += 1
+            if change.row.id in SPENDS:
+                state = self.items[change.key.job_id, "job"]["state"]
+                require(state == "running", f"{change.row.id} on {change.key.item} of a job that is {state}")
         self.files |= {new[name] for name in FILES if name in new}
         if "state" in new:
             check_step(change, old, new)
@@ -162,7 +169,7 @@ def check_job(world: Any, job: Item) -> None:
 
 def check_left_over(world: Any) -> None:
     files = sorted(world.table.files & world.api.files.keys())
-    require(not files or world.line.hurt("delete_file"), f"files left at the provider: {files}")
+    require(not files or any(map(world.line.hurt, FILE_DROPPED_AFTER)), f"files left at the provider: {files}")
     work = world.objects.keys("work")
     require(not work, f"left in the work bucket: {work}")
     parts = [key for key in world.objects.keys("out") if ".parts/" in key]

@@ -144,12 +144,13 @@ class Schedule:
         return self.chance.choice(fitting(site))
 
     def _late(self, how: Any) -> None:
-        """The create comes so late that it is still listed in time, or it comes upon the fence, or not at all.
+        """Where lists are up to date a create may be as late as it likes; else it is listed within the promised time.
 
         The function may have waited before it sent the call, for as long as it lives.
         """
-        latest = SURELY_LISTED - self.conditions.list_lag - LIFE
-        self.world.api.create_later(self.world.now + self.chance.uniform(0, max(latest, 0)), how)
+        lag = self.conditions.list_lag
+        latest = 2 * SURELY_LISTED if not lag else max(0, SURELY_LISTED - lag - LIFE)
+        self.world.api.create_later(self.world.now + self.chance.uniform(0, latest), how)
 
 
 def _pause() -> None:

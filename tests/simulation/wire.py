@@ -70,6 +70,7 @@ class Invocation:
         line = self._line
         line.pause()
         if self.dead:
+            line.faults.append((len(line.sites), site, Fault.BEFORE))
             raise Died
         line.sites.append(site)
         fault = line.decide(len(line.sites), site)
