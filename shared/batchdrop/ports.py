@@ -441,10 +441,10 @@ class Ledger(Protocol):
         """B6, B7.refused, B11, B8.mended, by its state; an admitted or uploading one without ``reason``: lease over."""
         ...
 
-    def record_fence(self, batch: Batch, *, now: datetime) -> Batch | None:
+    def record_fence(self, batch: Batch, *, now: datetime, lease: datetime) -> Batch | None:
         """B7.fence: the input file is about to be deleted; after a crash that must not look like another's doing.
 
-        Once for each file: None where another poller was first.
+        Once for each file: None where another poller was first. Until ``lease`` nobody else goes on with it.
         """
         ...
 

@@ -8,6 +8,7 @@ import pytest
 
 from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.model import Batch, BatchState
+from batchdrop.usecases import pace
 from batchdrop.usecases.recover import CANNOT_FENCE, Recover, Recovered
 from tests.usecases.world import World
 
@@ -133,3 +134,12 @@ def test_of_two_pollers_at_the_fence_the_second_does_not_take_the_firsts_delete_
     world.api.delete_file = meanwhile  # type: ignore[method-assign]
     assert recover(world, batch) == Recovered(requeued=1)
     assert world.read(batch.key).state is BatchState.QUEUED
+
+
+def test_while_one_poller_is_at_the_fence_no_other_one_looks_at_the_batch(world: World) -> None:
+    batch = lost(world, made=False)
+    now = world.clock.advance(SETTLE)
+    world.ledger.record_fence(batch, now=now, lease=now + pace.TICK)
+    fenced = world.read(batch.key)
+    assert fenced.lease_until == now + dt.timedelta(minutes=3)
+    assert fenced.fenced_at == now

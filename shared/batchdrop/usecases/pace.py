@@ -14,6 +14,8 @@ Step = Callable[[], Result]
 
 #: A create takes 60 s at most; with less than this left, it is not begun.
 SECONDS_TO_CREATE = 90
+#: A tick has surely ended after this time: the poller's two minutes, and one to spare.
+TICK = dt.timedelta(minutes=3)
 #: A message is worked on within this time: the function's 15 minutes, and one to spare.
 WORKED_ON = dt.timedelta(minutes=16)
 #: An admitted batch whose submitter never came: queued again.

@@ -97,7 +97,7 @@ class Recover:
         """
         now = self.clock.now()
         # Where two pollers look, the one that comes second must not take the other's delete for a stranger's.
-        fenced = batch if batch.fenced_at else self.ledger.record_fence(batch, now=now)
+        fenced = batch if batch.fenced_at else self.ledger.record_fence(batch, now=now, lease=now + pace.TICK)
         if fenced is None:
             return False
         if not self.api.delete_file(batch.file_id or "") and batch.fenced_at is None:

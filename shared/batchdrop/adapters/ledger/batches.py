@@ -79,8 +79,9 @@ class BatchWrites:
         fresh = _FRESH | {"not_before": not_before, "next_check_at": not_before, "refusals": refusals, "reason": reason}
         return self._table.commit([step(row, batch, guards={Guard.LEASE_OVER: now}, **fresh)])
 
-    def record_fence(self, batch: Batch, *, now: datetime) -> Batch | None:
-        change = step("B7.fence", batch, guards={Guard.SAME_FILE: batch.file_id}, fenced_at=now)
+    def record_fence(self, batch: Batch, *, now: datetime, lease: datetime) -> Batch | None:
+        guards = {Guard.SAME_FILE: batch.file_id}
+        change = step("B7.fence", batch, guards=guards, fenced_at=now, lease_until=lease, next_check_at=lease)
         return replaced(batch, change) if self._table.commit([change]) else None
 
     def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:
