@@ -12,7 +12,7 @@ import greenlet
 from tests.simulation.jobs import REFUSED, SMALL, WHOLE, Drops, play, still_open
 from tests.simulation.oracle import Violation
 from tests.simulation.wire import Fault, Invocation, Line, fitting
-from tests.simulation.world import LIFE, Call, Conditions, Letter, World
+from tests.simulation.world import LIFE, Call, Conditions, Letter, World, lifetime
 
 ROUGH_MINUTES = 100  #: after that nothing goes wrong any more, and everything must come to rest
 PATIENCE = 500
@@ -110,7 +110,7 @@ class Schedule:
             if letter is not None:
                 world.settle(letter, done=done)
 
-        self.running.append(Running(greenlet.greenlet(body), invocation, world.now + LIFE))
+        self.running.append(Running(greenlet.greenlet(body), invocation, world.now + lifetime(call)))
 
     def _let_run(self) -> None:
         """So many calls of whoever's turn it is; in calm weather, everybody to the end."""

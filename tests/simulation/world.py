@@ -27,6 +27,7 @@ from tests.unit.test_settings import ENV
 from tests.usecases.mortal import Died
 
 LIFE = 900  #: seconds that an invocation may take
+TICK = 120  #: the poller's
 VISIBILITY = LIFE + 60
 RECEIVES = 5
 
@@ -71,12 +72,17 @@ class Conditions:
         return Conditions(self.requests_per_batch, self.batches_per_chunk, self.attempts)
 
 
+def lifetime(call: Call | None) -> int:
+    """Seconds after which the platform kills the function that ``call`` invokes; None is the poller's schedule."""
+    return LIFE if isinstance(call, Drop) or (call and call.key) else TICK
+
+
 class Lifetime:
     """``ports.Deadline`` of one invocation."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, seconds: int) -> None:
         self._clock = clock
-        self.end = clock.now() + dt.timedelta(seconds=LIFE)
+        self.end = clock.now() + dt.timedelta(seconds=seconds)
 
     def remaining(self) -> float:
         return (self.end - self._clock.now()).total_seconds()
@@ -179,7 +185,7 @@ class World:
         """Run a function on ``call`` (None: the poller's schedule). False if it died or raised."""
         invocation = invocation or Invocation(self.line)
         try:
-            self._function(call, self._app(invocation), Lifetime(self.clock))
+            self._function(call, self._app(invocation), Lifetime(self.clock, lifetime(call)))
         except Died:
             return False
         except BatchdropError:
