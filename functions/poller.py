@@ -1,4 +1,7 @@
-"""Lambda: one tick. Triggers: the schedule, the submitter when a plan is done, or anybody who wants a look now."""
+"""Lambda: one tick. Triggers: the schedule, the submitter when a plan is done, or anybody who wants a look now.
+
+``{"cancel": "<job id>"}`` stops a job first.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,9 @@ def app() -> bootstrap.App:
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    if "cancel" in event:
+        cancelled = app().cancel(event["cancel"])
+        logger.info("cancel", extra={"job_id": event["cancel"], "cancelled": cancelled})
     tick = app().poll(bootstrap.deadline(context))
     telemetry.count(metrics, telemetry.of_tick(tick))
     seen: dict[str, Any] = msgspec.to_builtins(tick)

@@ -1,4 +1,4 @@
-"""Lambda: plan what was dropped, submit what was admitted.
+"""Lambda: plan what was dropped, submit what was admitted, take note of cancels.
 
 Triggers: the plan queue (S3's events, and the poller's word that a plan goes on) and the submit queue (the poller's).
 """
@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from batchdrop import bootstrap, telemetry
-from batchdrop.core import events
+from batchdrop.core import events, naming
 from batchdrop.telemetry import Metric
 
 if TYPE_CHECKING:
@@ -39,6 +39,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 def take(message: events.Event, deadline: Deadline) -> None:
     match message:
+        case events.Dropped() if naming.to_cancel(message.key):
+            stopped = app().cancel.dropped(message.bucket, message.key, message.version_id)
+            logger.info("cancel", extra=telemetry.about(message) | {"cancelled": stopped})
         case events.Dropped():
             planned(message, app().plan(message.bucket, message.key, message.version_id, deadline))
         case events.Task(name="plan"):

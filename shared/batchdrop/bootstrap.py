@@ -24,6 +24,7 @@ from batchdrop.settings import Settings
 from batchdrop.usecases.admit import Admit
 from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.assemble import Assemble
+from batchdrop.usecases.cancel import Cancel
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.collect import Collect
 from batchdrop.usecases.fetch import Fetch
@@ -37,6 +38,7 @@ from batchdrop.usecases.redrive import Redrive
 from batchdrop.usecases.staging import Stage
 from batchdrop.usecases.status import Status
 from batchdrop.usecases.submit import Submit
+from batchdrop.usecases.withdraw import Withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,10 +144,16 @@ class App:
             ports.clock,
             observe=lambda: Observe(ports.ledger, ports.api, ports.messages, ports.clock),
             recover=lambda: Recover(ports.ledger, ports.api, ports.clock, settings.settle_seconds),
+            withdraw=lambda: Withdraw(ports.ledger, ports.api, ports.clock),
             redrive=lambda: Redrive(ports.ledger, ports.messages, ports.clock),
             admit=lambda: Admit(ports.ledger, ports.messages, ports.clock, name=uuid.uuid4().hex),
             status=self.status,
         )
+
+    @cached_property
+    def cancel(self) -> Cancel:
+        ports = self.ports
+        return Cancel(ports.ledger, ports.objects, ports.messages, ports.clock, self.settings.input_bucket)
 
     @cached_property
     def collect(self) -> Collect:

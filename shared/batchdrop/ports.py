@@ -375,6 +375,10 @@ class Ledger(Protocol):
         """J4.lost: the input was removed while the job ran; the job as it is afterwards."""
         ...
 
+    def request_cancel(self, job: Job, *, now: datetime) -> bool:
+        """J7: from here on nothing more is bought for a running job; False too where it was asked before."""
+        ...
+
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
         """J5.note: how far the outputs are; the job as it is afterwards."""
         ...
@@ -464,6 +468,10 @@ class Ledger(Protocol):
         """B9; call it only if the look shows something new."""
         ...
 
+    def note_cancel(self, batch: Batch, *, now: datetime) -> bool:
+        """B9.cancel: the provider was asked to stop the batch."""
+        ...
+
     def end(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
         """B10."""
         ...
@@ -482,6 +490,10 @@ class Ledger(Protocol):
 
     def split(self, batch: Batch, halves: Iterable[Batch]) -> bool:
         """B13."""
+        ...
+
+    def retire(self, batch: Batch, *, reason: str) -> bool:
+        """B14: its job is cancelled, and it will not be bought."""
         ...
 
     def postpone(self, item: AnyItem, *, check_at: datetime) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,22 @@ def test_a_message_of_nobodys_is_left_for_the_dead_letter_queue(stack: Stack) ->
         stack.call("submitter", {"Records": [{"body": '{"task": "collect", "job_id": "j", "item": "job"}'}]})
     with pytest.raises(ValueError, match="collect tasks only"):
         stack.call("collector", {"Records": [{"body": '{"task": "plan", "job_id": "j"}'}]})
+
+
+def test_a_cancel_object_stops_the_job_of_its_key(stack: Stack) -> None:
+    stack.drop("reviews/sample.jsonl", SAMPLE)
+    stack.call("submitter", event("submitter-s3-put"))
+    time.sleep(1.1)  # S3 counts in seconds, and the input must be older
+    stack.drop("reviews/sample.jsonl.cancel", b"")
+    stack.call("submitter", event("submitter-s3-cancel"))
+    assert stack.run("reviews/sample")["state"] == "cancelled"
+    assert stack.openai.state()["batches"] == []
+
+
+def test_the_poller_stops_a_job_by_its_id(stack: Stack) -> None:
+    version = stack.drop("reviews/sample.jsonl", SAMPLE)
+    stack.call("submitter", event("submitter-s3-put"))
+    job_id = naming.job_id(INPUT, "reviews/sample.jsonl", version)
+    stack.call("poller", event("poller-cancel") | {"cancel": job_id})
+    assert stack.run("reviews/sample")["state"] == "cancelled"
+    assert {line["code"] for line in stack.lines("reviews/sample.errors.jsonl")} >= {"cancelled"}

@@ -42,6 +42,7 @@ ALLOWED = {
         WORK: {"s3:ListBucket"},
         f"{WORK}/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
         TABLE: LEDGER,
+        f"{TABLE}/index/due": {"dynamodb:Query"},
         SECRET: KEY,
         POLLER: {"lambda:InvokeFunction"},
         BUS: {"events:PutEvents"},

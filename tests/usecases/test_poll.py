@@ -15,6 +15,7 @@ from batchdrop.usecases.poll import Poll, Tick
 from batchdrop.usecases.recover import CANNOT_FENCE, Recover
 from batchdrop.usecases.redrive import Redrive
 from batchdrop.usecases.status import Status
+from batchdrop.usecases.withdraw import Withdraw
 from tests import samples
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import World
@@ -27,6 +28,7 @@ def tick(world: World, name: str = "poller") -> Tick:
         clock,
         observe=lambda: Observe(ledger, world.api, messages, clock),
         recover=lambda: Recover(ledger, world.api, clock, settle=1_800),
+        withdraw=lambda: Withdraw(ledger, world.api, clock),
         redrive=lambda: Redrive(ledger, messages, clock),
         admit=lambda: Admit(ledger, messages, clock, name),
         status=Status(ledger, world.objects, clock, "output"),

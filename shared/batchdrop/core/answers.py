@@ -22,6 +22,9 @@ BLOCK = 1 << 20
 
 #: Errors that say only that the provider did not come to it.
 NOT_RUN = frozenset({"batch_expired", "batch_cancelled"})
+#: Code and reason of a request that was never answered because its job was cancelled.
+CANCELLED = ("cancelled", "The job was cancelled before this request was answered.")
+NO_ANSWER = ("no_answer", "The provider returned no line for this request.")
 _PASSING = frozenset({0, 408, 409, 429})
 _SERVER_ERROR = 500
 
@@ -55,9 +58,14 @@ class Answer(msgspec.Struct, frozen=True):
         return self.error is None and self.response is not None and self.response.status_code // 100 == 2  # noqa: PLR2004
 
     @property
+    def was_run(self) -> bool:
+        """Whether the provider came to it."""
+        return self.error is None or self.error.code not in NOT_RUN
+
+    @property
     def is_passing(self) -> bool:
         """Whether the same request may well succeed later."""
-        if self.error is not None and self.error.code in NOT_RUN:
+        if not self.was_run:
             return True
         if self.response is None:
             return self.error is None
@@ -134,10 +142,12 @@ class Taken(Enum):
 class Sieve:
     """Of all lines of a batch's files, in the order that they come, the first final one of each request.
 
-    ``ids``: the batch's custom ids with their ordinals, from 0.
+    ``ids``: the batch's custom ids with their ordinals, from 0. ``run_only``: a line that says only that its request
+    was not run is no answer.
     """
 
-    def __init__(self, ids: Mapping[str, int]) -> None:
+    def __init__(self, ids: Mapping[str, int], *, run_only: bool = False) -> None:
+        self._run_only = run_only
         self._ids = ids
         self._tally = Tally()
         self.settled = bytearray(len(ids))  #: by ordinal: 1 once there is a final record
@@ -149,7 +159,7 @@ class Sieve:
         """What to do with the line, and the ordinal of its request (-1 where it is dropped)."""
         answer = read(line)
         ordinal = self._ids.get(answer.custom_id, -1) if answer else -1
-        if answer is None or ordinal < 0 or self.settled[ordinal]:
+        if answer is None or ordinal < 0 or self.settled[ordinal] or (self._run_only and not answer.was_run):
             self.dropped += 1
             return Taken.DROPPED, -1
         if answer.is_passing:

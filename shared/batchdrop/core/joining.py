@@ -89,10 +89,10 @@ def _judged(line: bytes) -> tuple[str, bool]:
 class Joiner:
     """Joins one chunk. ``fetch`` gives bytes of the file that ``index`` is of, by place and length.
 
-    ``unanswered``: why a request may have no record at all. Counts how many had none.
+    ``unanswered``: why a request may have no record at all, as code and reason. Counts how many had none.
     """
 
-    def __init__(self, index: Index, fetch: Callable[[int, int], bytes], unanswered: str) -> None:
+    def __init__(self, index: Index, fetch: Callable[[int, int], bytes], unanswered: tuple[str, str]) -> None:
         self._index = index
         self._fetch = fetch
         self._reason = unanswered
@@ -135,7 +135,7 @@ class Joiner:
         if place is not None:
             return self._fetch(place.first_byte, place.length)
         self.unanswered += 1
-        return answers.record(custom_id, NOT_ANSWERED, self._reason)
+        return answers.record(custom_id, *self._reason)
 
 
 def own_id(line: bytes) -> str:

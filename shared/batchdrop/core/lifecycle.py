@@ -146,6 +146,9 @@ ROWS = {
         Row("B8", (B.ADMITTED, B.UPLOADING, B.CREATING), B.BLOCKED, (Guard.CLAIM,), "operator must act: reason"),
         Row("B8.mended", (B.BLOCKED,), B.QUEUED, (Guard.CLAIM,), "tried again; reason removed"),
         Row("B9", (B.IN_FLIGHT,), None, (Guard.SAME_BATCH, Guard.RANK), "remote status, counts"),
+        Row(
+            "B9.cancel", (B.IN_FLIGHT,), None, (Guard.SAME_BATCH,), "time at which the provider was asked to cancel it"
+        ),
         Row("B10", (B.IN_FLIGHT,), B.ENDED, (Guard.SAME_BATCH,), "file ids, error codes"),
         Row("B11", (B.ENDED,), B.QUEUED, (Guard.CLAIM,), "failed for a passing reason; not before, file id removed"),
         Row("B12.claim", (B.ENDED,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
@@ -161,7 +164,7 @@ ROWS = {
         Row("B13", (B.QUEUED, B.ADMITTED), B.RETIRED, (Guard.CLAIM,), "the batches that it is split into, each absent"),
         Row(
             "B14",
-            (B.QUEUED, B.ADMITTED),
+            (B.QUEUED, B.ADMITTED, B.BLOCKED),
             B.RETIRED,
             (Guard.CLAIM,),
             "dropped by a cancel",

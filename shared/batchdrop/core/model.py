@@ -212,6 +212,7 @@ class Batch(Item, frozen=True, kw_only=True):
     openai_batch_id: str | None = None
     openai_created_at: int | None = None
     in_flight_at: datetime | None = None
+    cancel_sent_at: datetime | None = None
     remote_status: str | None = None
     rank: int = 0
     remote_completed: int = 0

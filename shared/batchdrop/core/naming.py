@@ -8,6 +8,9 @@ import re
 _SUFFIX = re.compile(r"\.(jsonl|ndjson)(\.gz)?$", re.IGNORECASE)
 _IGNORED = re.compile(r"(/|\.tmp|\.part|\.partial|\.crc|(^|/)\._[^/]*|(^|/)_SUCCESS|(^|/)\.DS_Store|\.cancel)$")
 
+#: Dropping ``<key>.cancel`` cancels the jobs of a key.
+CANCEL = ".cancel"
+
 #: Ids that we put in place of those that the API cannot take. Distinct enough to be found again in a result line.
 MAPPED_ID = "bd.{:06d}"
 
@@ -36,6 +39,16 @@ def is_input(key: str) -> bool:
 def is_ignored(key: str) -> bool:
     """Whether the object is no input at all: a folder, a temporary or hidden file of a tool."""
     return _IGNORED.search(key) is not None
+
+
+def to_cancel(key: str) -> str | None:
+    """The input key whose job a dropped object cancels; None if it cancels nothing.
+
+    >>> to_cancel("reviews/2026-11.jsonl.cancel")
+    'reviews/2026-11.jsonl'
+    """
+    target = key.removesuffix(CANCEL)
+    return target if target != key and is_input(target) else None
 
 
 def chunk_item(number: int) -> str:

@@ -23,6 +23,8 @@ RESTART_SECONDS = 120.0  #: no new download with less than this left
 GRACE = timedelta(hours=1)  #: for so long a missing file may still turn up; one with answers in it, for ever
 REST_SECONDS = 60.0  #: until the provider is asked again, where it does not say for how long it wants peace
 
+Otherwise = tuple[str, str] | None  #: code and reason of what was never answered; None where it goes again
+
 
 class _Request(msgspec.Struct):
     custom_id: str
@@ -70,18 +72,20 @@ class Fetch:
 
     def _after_work(self, job: Job, batch: Batch, deadline: Deadline) -> bool:
         ids = self._ids(batch)
-        again = batch.attempt < job.options.max_attempts and job.cancel_requested_at is None
-        sieve = self._store_answers(batch, ids, deadline, final=not again)
+        otherwise = None if batch.attempt < job.options.max_attempts else answers.NO_ANSWER
+        if job.cancel_requested_at is not None:
+            otherwise = answers.CANCELLED
+        sieve = self._store_answers(batch, ids, deadline, otherwise)
         missing = sieve.missing
         waves = [self._wave(batch, missing, attempt=batch.attempt + 1)] if missing else []
         return self._record(batch, Fetched(sieve.completed, sieve.failed, len(missing), sieve.usage), waves)
 
-    def _store_answers(self, batch: Batch, ids: dict[str, int], deadline: Deadline, *, final: bool) -> Sieve:
-        """Write the final records; with ``final`` also those of requests that failed for a passing reason."""
+    def _store_answers(self, batch: Batch, ids: dict[str, int], deadline: Deadline, otherwise: Otherwise) -> Sieve:
+        """Write the final records; ``otherwise``, if nothing goes again, is the error of what was never answered."""
         for attempt in range(DOWNLOADS):
-            sieve = Sieve(ids)
+            sieve = Sieve(ids, run_only=otherwise == answers.CANCELLED)
             try:
-                self._write_answers(batch, self._sifted(batch, sieve, list(ids) if final else None))
+                self._write_answers(batch, self._sifted(batch, sieve, list(ids), otherwise))
             except RetryLater:
                 if attempt == DOWNLOADS - 1 or deadline.remaining() < RESTART_SECONDS:
                     raise
@@ -89,8 +93,8 @@ class Fetch:
                 return sieve
         raise AssertionError("unreachable")
 
-    def _sifted(self, batch: Batch, sieve: Sieve, ids: list[str] | None) -> Iterator[bytes]:
-        """The final records, as the provider wrote them; then, if ``ids`` are given, one for each that has none."""
+    def _sifted(self, batch: Batch, sieve: Sieve, ids: list[str], otherwise: Otherwise) -> Iterator[bytes]:
+        """The final records, as the provider wrote them; then, if nothing goes again, one for each that has none."""
         with tempfile.TemporaryFile(dir=self.spool) as aside:
             held: dict[int, tuple[int, int]] = {}
             for line in self._provided(batch):
@@ -100,13 +104,13 @@ class Fetch:
                 elif taken is Taken.HELD:
                     held[ordinal] = (aside.tell(), len(line))
                     aside.write(line)
-            for ordinal in sieve.missing if ids is not None else ():
+            for ordinal in sieve.missing if otherwise else ():
                 sieve.settle(ordinal)
                 if ordinal in held:
                     aside.seek(held[ordinal][0])
                     yield aside.read(held[ordinal][1])
-                elif ids is not None:
-                    yield answers.record(ids[ordinal], "no_answer", "The provider returned no line for this request.")
+                elif otherwise:
+                    yield answers.record(ids[ordinal], *otherwise)
 
     def _provided(self, batch: Batch) -> Iterator[bytes]:
         """Every line of the output file, then of the error file; a file that is not there has none."""

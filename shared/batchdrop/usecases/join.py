@@ -15,7 +15,7 @@ from typing import IO
 
 from batchdrop.core import answers, naming
 from batchdrop.core.errors import Rejected
-from batchdrop.core.joining import Index, Joined, Joiner, own_id, selected, staged_id
+from batchdrop.core.joining import NOT_ANSWERED, Index, Joined, Joiner, own_id, selected, staged_id
 from batchdrop.core.lifecycle import FINAL
 from batchdrop.core.model import Batch, BatchState, Chunk, ChunkState, Job, JobState, Source
 from batchdrop.ports import Clock, Deadline, Ledger, ObjectStore
@@ -41,8 +41,8 @@ class Join:
 
     def __call__(self, chunk: Chunk, deadline: Deadline) -> bool:
         """Whether the chunk is collected now; False too where a batch of it is still under way."""
-        job = self.ledger.job(chunk.job_id)
         fresh, batches = self.ledger.chunk(chunk.job_id, chunk.number)
+        job = self.ledger.job(chunk.job_id)  # after its batches: it then says why any of them was dropped
         if job is None or job.state is not JobState.RUNNING or not _is_complete(fresh, batches):
             return False
         now = self.clock.now()
@@ -52,7 +52,7 @@ class Join:
     def _join(self, job: Job, chunk: Chunk, batches: list[Batch]) -> bool:
         with ExitStack() as stack:
             gathered, failures = _temporary(self.spool, stack), _temporary(self.spool, stack)
-            joiner = Joiner(Index(), partial(_read_at, gathered.fileno()), _why_not(batches))
+            joiner = Joiner(Index(), partial(_read_at, gathered.fileno()), _why_not(job, batches))
             results = _Count()
             joined = self._windows(chunk, batches, joiner, gathered, _Staged(self, chunk, stack))
             self._write(job, chunk, "results", results.of(_results(joined, failures)))
@@ -187,8 +187,10 @@ def _is_complete(chunk: Chunk | None, batches: list[Batch]) -> bool:
     return chunk is not None and chunk.state is ChunkState.OPEN and all(batch.state in FINAL for batch in batches)
 
 
-def _why_not(batches: list[Batch]) -> str:
-    """Why a request may have no record: what is known of the batches that were given up."""
+def _why_not(job: Job, batches: list[Batch]) -> tuple[str, str]:
+    """Why a request may have no record, as code and reason: what is known of the batches that were given up."""
+    if job.cancel_requested_at is not None:
+        return answers.CANCELLED
     given_up = [batch for batch in batches if batch.state in FINAL and batch.state is not BatchState.FETCHED]
     reasons = dict.fromkeys(batch.reason for batch in given_up if batch.reason)
-    return "; ".join(reasons) or "The batch of this request was given up before it was answered."
+    return NOT_ANSWERED, "; ".join(reasons) or "The batch of this request was given up before it was answered."

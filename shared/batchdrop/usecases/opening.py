@@ -77,10 +77,17 @@ class Open:
         job = _job(info, version_id, self.defaults, now)
         try:
             _check(info, version_id)
+            self._refuse_cancelled(info)
             self._refuse_duplicate(job, newest)
             return _job(info, version_id, options(info.metadata, self.defaults), now)
         except Rejected as error:
             return _failed(job, error, now)
+
+    def _refuse_cancelled(self, info: ObjectInfo) -> None:
+        """A cancel may come first: events keep no order, and one may be lost."""
+        asked = self.objects.head(info.bucket, info.key + naming.CANCEL)
+        if asked is not None and info.last_modified < asked.last_modified:
+            raise Rejected("cancelled", "The job was cancelled before it began. Nothing was run.")
 
     def _refuse_duplicate(self, job: Job, newest: str | None) -> None:
         former = self.ledger.job(newest) if newest else None

@@ -28,6 +28,8 @@ WINDOW = dt.timedelta(hours=30)
 YOUNG = dt.timedelta(minutes=15)
 #: Older ones are looked at this often.
 EVERY = dt.timedelta(minutes=5)
+#: OpenAI cancels a batch within ten minutes; after this it is asked again.
+CANCEL = dt.timedelta(minutes=15)
 #: The error file of an ended batch shows up within this time, or not at all.
 FILES = dt.timedelta(minutes=10)
 #: Chunks and batches of ended jobs stay readable for this long.

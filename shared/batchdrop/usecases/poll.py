@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from batchdrop.core.errors import BatchdropError
 from batchdrop.core.model import Batch, BatchState, Chunk, Job, JobState
 from batchdrop.usecases.recover import Recovered
+from batchdrop.usecases.withdraw import Withdrawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from batchdrop.usecases.recover import Recover
     from batchdrop.usecases.redrive import Redrive
     from batchdrop.usecases.status import Status
+    from batchdrop.usecases.withdraw import Withdraw
 
 
 @dataclass(slots=True)
@@ -34,6 +36,7 @@ class Tick:
     admitted: int = 0
     redriven: int = 0
     recovered: Recovered = field(default_factory=Recovered)
+    withdrawn: Withdrawn = field(default_factory=Withdrawn)
     odd_statuses: tuple[str, ...] = ()
     unknown_batches: tuple[str, ...] = ()
     troubles: list[str] = field(default_factory=list)
@@ -50,6 +53,10 @@ class Open:
     def of(self, *states: BatchState) -> list[Batch]:
         return [batch for batch in self.batches if batch.state in states]
 
+    def of_cancelled_jobs(self) -> list[Batch]:
+        asked = {job.job_id for job in self.jobs.values() if job.cancel_requested_at is not None}
+        return [batch for batch in self.batches if batch.job_id in asked]
+
     def of_running_jobs(self) -> list[Batch]:
         running = {job.job_id for job in self.jobs.values() if job.state is JobState.RUNNING}
         return [batch for batch in self.batches if batch.job_id in running]
@@ -57,7 +64,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Observe, recover, re-drive, admit, report. A step that fails does not keep the others from running.
+    """Observe, recover, withdraw, re-drive, admit, report. A step that fails does not keep the others from running.
 
     Steps are made on demand: an idle tick loads no SDK and connects to nothing but the table.
     """
@@ -66,6 +73,7 @@ class Poll:
     clock: Clock
     observe: Callable[[], Observe]
     recover: Callable[[], Recover]
+    withdraw: Callable[[], Withdraw]
     redrive: Callable[[], Redrive]
     admit: Callable[[], Admit]
     status: Status
@@ -76,6 +84,7 @@ class Poll:
         steps: tuple[Callable[[], None], ...] = (
             lambda: self._observe(found, tick, deadline),
             lambda: self._recover(found, tick),
+            lambda: self._withdraw(found, tick, deadline),
             lambda: self._admit(found, tick, deadline),
             lambda: self._redrive(found, tick, deadline),
             lambda: self._report(found, deadline),
@@ -102,6 +111,10 @@ class Poll:
         lost = [batch for batch in found.of(BatchState.CREATING) if batch.lease_until and batch.lease_until <= now]
         if lost:
             tick.recovered = self.recover()(lost)
+
+    def _withdraw(self, found: Open, tick: Tick, deadline: Deadline) -> None:
+        if batches := found.of_cancelled_jobs():
+            tick.withdrawn = self.withdraw()(batches, deadline)
 
     def _redrive(self, found: Open, tick: Tick, deadline: Deadline) -> None:
         if not (found.jobs or found.chunks or found.batches):

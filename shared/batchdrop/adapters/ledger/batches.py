@@ -32,6 +32,7 @@ _REMOTE = (
     "openai_batch_id",
     "openai_created_at",
     "in_flight_at",
+    "cancel_sent_at",
     "remote_status",
     "output_file_id",
     "error_file_id",
@@ -109,6 +110,10 @@ class BatchWrites:
         guards = {Guard.SAME_BATCH: remote.id, Guard.RANK: rank(remote.status)}
         return self._table.commit([step("B9", batch, guards=guards, next_check_at=check_at, **_seen(remote))])
 
+    def note_cancel(self, batch: Batch, *, now: datetime) -> bool:
+        guards = {Guard.SAME_BATCH: batch.openai_batch_id}
+        return self._table.commit([step("B9.cancel", batch, guards=guards, cancel_sent_at=now)])
+
     def end(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
         change = step(
             "B10",
@@ -162,6 +167,9 @@ class BatchWrites:
 
     def split(self, batch: Batch, halves: Iterable[Batch]) -> bool:
         return self._table.commit([step("B13", batch, **_GONE), *(birth("B0", half) for half in halves)])
+
+    def retire(self, batch: Batch, *, reason: str) -> bool:
+        return self._table.commit(with_job(step("B14", batch, reason=reason, **_GONE)))
 
     def postpone(self, item: AnyItem, *, check_at: datetime) -> None:
         if item.state not in FINAL:

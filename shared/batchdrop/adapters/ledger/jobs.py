@@ -93,6 +93,9 @@ class JobWrites:
         change = step("J4.lost", job, code=code, reason=reason, ended_at=now, next_check_at=now, lease_until=None)
         return replaced(job, change) if self._table.commit([change]) else None
 
+    def request_cancel(self, job: Job, *, now: datetime) -> bool:
+        return self._table.commit([step("J7", job, cancel_requested_at=now)])
+
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
         change = step("J5.note", job, upload=dict(upload), published_as=published_as)
         return replaced(job, change) if self._table.commit([change]) else None
