@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,11 @@ Faults = Mapping[int, Fault]
 def knob(name: str, default: int) -> int:
     """A number that a longer run sets in the environment."""
     return int(os.environ.get(name, default))
+
+
+def tell(story: str) -> None:
+    """For who wants to know: ``pytest --log-cli-level=INFO``."""
+    logging.getLogger(__name__).info("%s", story)
 
 
 @dataclass
@@ -62,7 +68,9 @@ class Campaign:
 
     def verdict(self) -> None:
         said = "\n".join(self.broken[:SHOWN])
-        print(f"{self.runs} runs, {self.calls} calls, {self.faults} faults, at rest by {self.slowest:.0f} minutes")
+        logging.info(
+            f"{self.runs} runs, {self.calls} calls, {self.faults} faults, at rest by {self.slowest:.0f} minutes"
+        )
         assert not self.broken, f"{len(self.broken)} of {self.runs} runs broke a promise:\n{said}"
 
 

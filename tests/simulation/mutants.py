@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -10,9 +11,11 @@ from unittest.mock import patch
 from batchdrop.adapters.ledger.batches import BatchWrites
 from batchdrop.adapters.ledger.jobs import JobWrites
 from batchdrop.adapters.ledger.writing import birth
-from batchdrop.core.errors import OutcomeUnknown, RetryLater
+from batchdrop.core.errors import Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from batchdrop.core.lifecycle import Guard
-from batchdrop.usecases import join, poll
+from batchdrop.core.publishing import Holder
+from batchdrop.usecases import join, pace, poll
+from batchdrop.usecases.assemble import Assemble
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.fetch import Fetch
 from batchdrop.usecases.observe import Observe
@@ -53,10 +56,10 @@ def _without(*guards: Guard) -> Patches:
 
 
 MUTANTS["no guard is checked"] = lambda: _without(*Guard)
-MUTANTS["the claim is not checked"] = lambda: _without(Guard.CLAIM)
 MUTANTS["what is born may exist"] = lambda: _without(Guard.UNBORN)
 MUTANTS["the rank is not checked"] = lambda: _without(Guard.RANK)
-MUTANTS["a fence is recorded twice"] = lambda: _without(Guard.UNFENCED)
+MUTANTS["two pollers stand at a fence"] = lambda: [*_without(Guard.UNFENCED), (pace, "TICK", dt.timedelta(0))]
+#: Either alone is masked by the other: a lease ends after its invocation, so that no old claim is alive.
 MUTANTS["claim and lease are not checked"] = lambda: _without(Guard.CLAIM, Guard.LEASE_OVER)
 
 
@@ -83,6 +86,8 @@ def _() -> Patches:
             remote = _create(self, batch, file_id, metadata)
         except OutcomeUnknown as unknown:
             return self._refused(batch, RetryLater(str(unknown)))  # type: ignore[no-any-return]
+        except (Misconfigured, Rejected, RetryLater) as refusal:
+            return self._refused(batch, refusal)  # type: ignore[no-any-return]
         creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=now)
         made = creating and self.ledger.record_created(creating, remote, now=now, check_at=now)
         return Submitted.CREATED if made else Submitted.STALE
@@ -102,15 +107,23 @@ def _create(self: Any, batch: Any, file_id: str, metadata: dict[str, str]) -> An
 def _buying(on_unknown: Callable[..., Any], on_trouble: Callable[..., Any] | None = None) -> Patches:
     def buy(self: Any, batch: Any, file_id: str, metadata: dict[str, str]) -> Any:
         now = self.clock.now()
-        creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=now)
+        lease = now + dt.timedelta(seconds=90)
+        creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=lease)
         if creating is None:
             return Submitted.STALE
         try:
             remote = _create(self, creating, file_id, metadata)
         except OutcomeUnknown:
-            return on_unknown(self, creating, file_id, metadata)
+            try:
+                remote = on_unknown(self, creating, file_id, metadata)
+            except (OutcomeUnknown, Misconfigured, Rejected, RetryLater):
+                return Submitted.UNKNOWN
+        except (Misconfigured, Rejected, RetryLater) as refusal:
+            return self._refused(creating, refusal)
+        if isinstance(remote, Submitted):
+            return remote
         try:
-            self.ledger.record_created(creating, remote, now=now, check_at=now)
+            self.ledger.record_created(creating, remote, now=now, check_at=now + dt.timedelta(hours=30))
         except RetryLater as trouble:
             if on_trouble is None:
                 raise
@@ -122,7 +135,7 @@ def _buying(on_unknown: Callable[..., Any], on_trouble: Callable[..., Any] | Non
 
 @mutant("a create without an answer is sent again")
 def _() -> Patches:
-    return _buying(lambda self, batch, file_id, metadata: _create(self, batch, file_id, metadata))
+    return _buying(_create)
 
 
 @mutant("a create without an answer counts as refused")
@@ -181,7 +194,7 @@ def _() -> Patches:
 
     def wrong(self: Any, batch: Any, fetched: Any, follow_ups: Any, *, now: Any) -> bool:
         done = record(self, batch, fetched, (), now=now)
-        return done and all([self._table.commit([birth("B0", new)]) for new in follow_ups])
+        return done and all(self._table.commit([birth("B0", new)]) for new in follow_ups)
 
     return [(BatchWrites, "record_fetched", wrong)]
 
@@ -229,9 +242,12 @@ def _() -> Patches:
     return [(JobWrites, "start_job", wrong)]
 
 
-@mutant("outputs are written without a precondition")
+@mutant("nobody looks whether the outputs are there")
 def _() -> Patches:
-    return [(InMemoryObjects, "_holds", lambda self, bucket, key, only: True)]
+    return [
+        (Assemble, "_look", lambda self, key, us: (None, Holder.NOBODY)),
+        (InMemoryObjects, "_holds", lambda self, bucket, key, only: True),
+    ]
 
 
 @mutant("an ended batch is not looked at again")

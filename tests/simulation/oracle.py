@@ -22,7 +22,7 @@ FILE_DROPPED_AFTER = ("delete_file", "B6.refused", "B7.refused", "B8")
 FILES = ("file_id", "output_file_id", "error_file_id")
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818 - said of the run, not of the code that raises it
     """The promise is broken."""
 
 
@@ -104,7 +104,7 @@ def _is_edge(change: Change, old: str, new: str) -> bool:
     return old in row.sources and new in row.targets
 
 
-def require(condition: bool, story: str) -> None:  # noqa: FBT001
+def require(condition: bool, story: str) -> None:
     if not condition:
         raise Violation(story)
 

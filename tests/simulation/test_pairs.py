@@ -7,7 +7,7 @@ from itertools import combinations, product
 
 import pytest
 
-from tests.simulation.campaign import Campaign, knob
+from tests.simulation.campaign import Campaign, knob, tell
 from tests.simulation.jobs import SMALL
 from tests.simulation.wire import Fault, fitting
 
@@ -30,6 +30,6 @@ def test_two_faults_lose_nothing_and_buy_nothing_twice() -> None:
     chosen = fitting_pairs if not PAIRS else random.Random(PAIRS).sample(fitting_pairs, PAIRS)
     for faults in chosen:
         campaign.run(faults)
-    print(f"{len(chosen)} of {len(fitting_pairs)} pairs at {len(sites)} calls")
+    tell(f"{len(chosen)} of {len(fitting_pairs)} pairs at {len(sites)} calls")
     campaign.verdict()
     assert campaign.slowest <= MINUTES

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.campaign import SHOWN, knob
+from tests.simulation.campaign import SHOWN, knob, tell
 from tests.simulation.schedules import Tally
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
@@ -18,7 +18,7 @@ def run(seeds: range) -> None:
     tally = Tally()
     for seed in seeds:
         tally.run(seed)
-    print(tally.told())
+    tell(tally.told())
     stories = [f"{REPLAY.format(seed)}\n    {story}" for seed, story in tally.broken.items()]
     assert not stories, "\n".join((tally.told(), *stories[:SHOWN]))
 

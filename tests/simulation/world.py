@@ -7,7 +7,7 @@ import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from unittest.mock import patch
 
 from batchdrop.adapters.ledger import TableLedger
@@ -94,7 +94,7 @@ class _Inline:
     def __init__(self, workers: int) -> None:
         self.map = map
 
-    def __enter__(self) -> _Inline:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *raised: object) -> None: ...
