@@ -464,6 +464,14 @@ class Ledger(Protocol):
         """B8."""
         ...
 
+    def lose(self, batch: Batch, *, reason: str, check_at: datetime) -> bool:
+        """B8.unknown: it is never queued again by itself."""
+        ...
+
+    def find(self, batch: Batch, *, check_at: datetime) -> bool:
+        """B8.known: what was lost shows up again."""
+        ...
+
     def observe(self, batch: Batch, remote: RemoteBatch, *, check_at: datetime) -> bool:
         """B9; call it only if the look shows something new."""
         ...

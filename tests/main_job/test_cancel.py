@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from batchdrop.core.errors import OutcomeUnknown, RetryLater
+from batchdrop.core.errors import Misconfigured, OutcomeUnknown, RetryLater
 from batchdrop.core.model import BatchState, JobState
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.clock import FakeDeadline
@@ -120,9 +120,9 @@ def test_a_create_that_was_never_made_is_fenced_and_not_made_again(service: Serv
 
 def test_blocked_work_is_dropped(service: Service) -> None:
     job_id = service.drop("x.jsonl", requests(2))
+    service.api.script("create", Misconfigured("invalid_api_key", "no"))
     service.tick()
-    (batch,) = service.batches(job_id)
-    service.ports.table.items[job_id, batch.item] |= {"state": "blocked", "reason": "invalid_api_key: no"}
+    assert [batch.state for batch in service.batches(job_id)] == [BatchState.BLOCKED]
     cancel(service)
     service.run(never)
     assert service.job(job_id).state is JobState.CANCELLED

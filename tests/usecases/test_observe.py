@@ -102,7 +102,7 @@ def test_a_batch_that_the_provider_does_not_know_is_told_and_never_made_again(wo
     batch = world.in_flight()
     del world.api.batches[batch.openai_batch_id or ""]
     assert look(world).unknown == (batch.openai_batch_id,)
-    assert world.read(batch.key).state is BatchState.IN_FLIGHT
+    assert world.read(batch.key).state is BatchState.BLOCKED
 
 
 def test_an_error_file_that_never_comes_is_not_waited_for_for_ever(world: World) -> None:

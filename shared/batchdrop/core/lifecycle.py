@@ -39,6 +39,7 @@ class Guard(Enum):
     CURSOR = ("cursor", Op.EQUAL, "cursor as read")
     SAME_FILE = ("file_id", Op.EQUAL, "same file id")
     SAME_BATCH = ("openai_batch_id", Op.EQUAL, "same batch id")
+    NO_BATCH = ("openai_batch_id", Op.ABSENT, "no batch of it at the provider")
     RANK = ("rank", Op.AT_MOST, "rank not lower")
     UNFENCED = ("fenced_at", Op.ABSENT, "not fenced yet")
     ALL_COLLECTED = ("open_chunks", Op.ZERO, "open chunks = 0")
@@ -144,7 +145,9 @@ ROWS = {
         Row("B7.fenced", (B.CREATING,), B.QUEUED, (Guard.SAME_FILE,), "file deleted, none listed; file id removed"),
         Row("B7.ended", (B.UPLOADING, B.CREATING), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),
         Row("B8", (B.ADMITTED, B.UPLOADING, B.CREATING), B.BLOCKED, (Guard.CLAIM,), "operator must act: reason"),
-        Row("B8.mended", (B.BLOCKED,), B.QUEUED, (Guard.CLAIM,), "tried again; reason removed"),
+        Row("B8.mended", (B.BLOCKED,), B.QUEUED, (Guard.CLAIM, Guard.NO_BATCH), "tried again; reason removed"),
+        Row("B8.unknown", (B.IN_FLIGHT,), B.BLOCKED, (Guard.SAME_BATCH,), "the provider does not know it: reason"),
+        Row("B8.known", (B.BLOCKED,), B.IN_FLIGHT, (Guard.SAME_BATCH,), "the provider shows it again; reason removed"),
         Row("B9", (B.IN_FLIGHT,), None, (Guard.SAME_BATCH, Guard.RANK), "remote status, counts"),
         Row(
             "B9.cancel", (B.IN_FLIGHT,), None, (Guard.SAME_BATCH,), "time at which the provider was asked to cancel it"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchdrop.core.errors import Rejected
 from batchdrop.core.lifecycle import ENDED_STATUSES, rank
+from batchdrop.core.model import BatchState
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from batchdrop.core.model import Batch
     from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, Messages, RemoteBatch
 
+#: Blocks a batch of ours that the provider does not know: a key of another project, a table restored elsewhere.
+UNKNOWN = "batch_unknown_to_api: no such batch under the present key; use a key of the project that it was made in"
 #: Calls to the provider in one tick.
 CALLS = 120
 #: Of those, pages of the list at the most: it may be longer than can be read, and what is behind it must be seen too.
@@ -110,9 +113,14 @@ class Observe:
                 continue  # this one cannot be shown now; the others can
             if remote is None:
                 look.unknown.append(batch_id)
-                del look.wanted[batch_id]
+                self._lose(look.wanted.pop(batch_id))
             else:
                 self._see(look, remote)
+
+    def _lose(self, batch: Batch) -> None:
+        """It may run and be paid for, under another key or project: it is looked at again, and not made again."""
+        if batch.state is BatchState.IN_FLIGHT:
+            self.ledger.lose(batch, reason=UNKNOWN, check_at=pace.in_flight(self.clock.now()))
 
     def _in_turns(self, wanted: Iterable[str]) -> list[str]:
         """In another order each minute: where calls do not suffice for all, no batch is always the last."""
@@ -122,6 +130,9 @@ class Observe:
     def _see(self, look: _Look, remote: RemoteBatch) -> None:
         batch = look.wanted.pop(remote.id)
         now = self.clock.now()
+        if batch.state is BatchState.BLOCKED:
+            look.changed += self.ledger.find(batch, check_at=pace.in_flight(batch.in_flight_at or now))
+            return
         if rank(remote.status) == 0:
             look.odd.add(remote.status)
         has_ended = remote.status in ENDED_STATUSES

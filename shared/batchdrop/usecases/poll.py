@@ -101,8 +101,9 @@ class Poll:
         tick.overdue = sum(
             batch.next_check_at is not None and batch.next_check_at <= self.clock.now() for batch in flying
         )
-        if flying:
-            seen = self.observe()(flying, deadline)
+        lost = [batch for batch in found.of(BatchState.BLOCKED) if batch.openai_batch_id is not None]
+        if flying or lost:
+            seen = self.observe()([*flying, *lost], deadline)
             tick.calls, tick.ended = seen.calls, seen.ended
             tick.odd_statuses, tick.unknown_batches = seen.odd_statuses, seen.unknown
 

@@ -61,7 +61,8 @@ class Redrive:
         if batch.state is BatchState.ENDED:
             return self._collect(batch)
         is_abandoned = batch.state in (BatchState.ADMITTED, BatchState.UPLOADING)
-        is_blocked = batch.state is BatchState.BLOCKED and batch.reason != CANNOT_FENCE
+        may_exist = batch.openai_batch_id is not None or batch.reason == CANNOT_FENCE
+        is_blocked = batch.state is BatchState.BLOCKED and not may_exist
         return (is_abandoned or is_blocked) and self.ledger.requeue(batch, not_before=now, now=now)
 
     def _collect(self, item: AnyItem) -> bool:

@@ -106,6 +106,14 @@ class BatchWrites:
         change = step("B8", batch, reason=reason, lease_until=None, next_check_at=check_at)
         return self._table.commit([change])
 
+    def lose(self, batch: Batch, *, reason: str, check_at: datetime) -> bool:
+        guards = {Guard.SAME_BATCH: batch.openai_batch_id}
+        return self._table.commit([step("B8.unknown", batch, guards=guards, reason=reason, next_check_at=check_at)])
+
+    def find(self, batch: Batch, *, check_at: datetime) -> bool:
+        guards = {Guard.SAME_BATCH: batch.openai_batch_id}
+        return self._table.commit([step("B8.known", batch, guards=guards, reason=None, next_check_at=check_at)])
+
     def observe(self, batch: Batch, remote: RemoteBatch, *, check_at: datetime) -> bool:
         guards = {Guard.SAME_BATCH: remote.id, Guard.RANK: rank(remote.status)}
         return self._table.commit([step("B9", batch, guards=guards, next_check_at=check_at, **_seen(remote))])
