@@ -14,6 +14,7 @@ from tests.simulation.wire import Fault, Line, fitting
 from tests.simulation.world import Conditions, World
 
 SHOWN = 5
+ASKED_AGAIN = 5  #: one run of so many is asked for everything once more
 Faults = Mapping[int, Fault]
 
 
@@ -52,7 +53,7 @@ class Campaign:
         world = World(self.conditions, line)
         line.late = lambda how: world.api.create_later(world.now + lateness, how)
         try:
-            play(self.drops, self.conditions, line, world=world)
+            play(self.drops, self.conditions, line, world=world, again=self.runs % ASKED_AGAIN == 0)
         except Violation as violation:
             told = ", ".join(f"{fault.name} at call {number} {site}" for number, site, fault in line.faults)
             self.broken.append(f"{told} (late by {lateness:.0f} s): {violation}")
@@ -68,9 +69,7 @@ class Campaign:
 
     def verdict(self) -> None:
         said = "\n".join(self.broken[:SHOWN])
-        logging.info(
-            f"{self.runs} runs, {self.calls} calls, {self.faults} faults, at rest by {self.slowest:.0f} minutes"
-        )
+        tell(f"{self.runs} runs, {self.calls} calls, {self.faults} faults, at rest by {self.slowest:.0f} minutes")
         assert not self.broken, f"{len(self.broken)} of {self.runs} runs broke a promise:\n{said}"
 
 

@@ -80,8 +80,10 @@ def play(
     line: Line | None = None,
     drive: Drive = step_by_step,
     world: World | None = None,
+    *,
+    again: bool = True,
 ) -> World:
-    """Drop the files, run to rest, check everything; ask for everything once more, which changes nothing."""
+    """Drop the files, run to rest, check everything; ``again``: ask for everything once more."""
     world = world or World(conditions, line or Line())
     with world.miniature():
         for key, data in drops.items():
@@ -89,7 +91,8 @@ def play(
         drive(world)
         check_rest(world, expected(tuple(drops.items()), conditions.calm) if line else None)
         world.line.decide = lambda number, site: None
-        replay(world)
+        if again:
+            replay(world)
     return world
 
 

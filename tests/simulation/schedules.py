@@ -16,6 +16,8 @@ from tests.simulation.world import LIFE, Call, Conditions, Letter, World, lifeti
 
 ROUGH_MINUTES = 100  #: after that nothing goes wrong any more, and everything must come to rest
 PATIENCE = 500
+#: Calls at which a fault hurts most have more of them.
+PRONE = {"api.create": 10, "table.commit B4": 8, "table.commit B8": 8, "table.commit B7.refused": 8}
 SURELY_LISTED = 1_700  #: seconds within which a create is in the list, however late it comes
 
 
@@ -27,7 +29,8 @@ class Weather:
     dropped: float
     doubled: float
     overlapping: float
-    calls_a_minute: tuple[int, ...]
+    calls_a_round: tuple[int, ...]
+    rounds: tuple[int, ...]  #: seconds between two ticks of the poller
 
 
 @dataclass
@@ -64,7 +67,8 @@ class Schedule:
             dropped=chance.choice([0.0, 0.1, 0.5, 1.0]),
             doubled=chance.choice([0.0, 0.1, 0.5]),
             overlapping=chance.choice([0.0, 0.3, 1.0]),
-            calls_a_minute=chance.choice([(10, 60), (40, 400), (1000,)]),
+            calls_a_round=chance.choice([(10, 60), (40, 400), (1000,)]),
+            rounds=chance.choice([(60,), (60,), (10, 30, 60)]),
         )
         self.drops = {"a.jsonl": chance.choice([SMALL, SMALL, WHOLE, REFUSED])}
         if chance.random() < 0.2:
@@ -80,8 +84,8 @@ class Schedule:
 
     def _drive(self) -> None:
         world, chance = self.world, self.chance
-        for minute in range(PATIENCE):
-            self.is_calm = minute >= ROUGH_MINUTES
+        while world.minutes() < PATIENCE:
+            self.is_calm = world.minutes() >= ROUGH_MINUTES
             self._start_what_is_due()
             self._let_run()
             if not self.running and world.at_rest():
@@ -89,7 +93,7 @@ class Schedule:
                 return
             if self.is_calm or chance.random() < 0.8:
                 world.api.step()
-            world.clock.advance(60)
+            world.clock.advance(60 if self.is_calm else chance.choice(self.weather.rounds))
         raise still_open(world)
 
     def _start_what_is_due(self) -> None:
@@ -114,7 +118,7 @@ class Schedule:
 
     def _let_run(self) -> None:
         """So many calls of whoever's turn it is; in calm weather, everybody to the end."""
-        left = 10**9 if self.is_calm else self.chance.choice(self.weather.calls_a_minute)
+        left = 10**9 if self.is_calm else self.chance.choice(self.weather.calls_a_round)
         while self.running and left:
             left -= 1
             one = self.chance.choice(self.running)
@@ -139,7 +143,8 @@ class Schedule:
         return not self.is_calm and self.chance.random() < probability
 
     def _decide(self, number: int, site: str) -> Fault | None:
-        if self.is_calm or self.chance.random() >= self.weather.faults:
+        prone = PRONE.get(site, 1)
+        if self.is_calm or self.chance.random() >= self.weather.faults * prone:
             return None
         return self.chance.choice(fitting(site))
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.campaign import Campaign, knob, tell
-from tests.simulation.jobs import PARTS, REFUSED, expected
+from tests.simulation.jobs import PARTS, REFUSED, SMALL, expected
 from tests.simulation.mutants import MUTANTS, mutated
+from tests.simulation.oracle import Violation
 from tests.simulation.schedules import Tally
-from tests.simulation.wire import Fault
+from tests.simulation.wire import Fault, fitting
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
-SEEDS = knob("SIMULATED_SEEDS_PER_MUTANT", 60)
+SEEDS = knob("SIMULATED_SEEDS_PER_MUTANT", 200)
 
 
 def in_schedules() -> str | None:
@@ -20,19 +21,27 @@ def in_schedules() -> str | None:
     return next((f"seed {seed}: {tally.broken[seed]}" for seed in range(SEEDS) if not tally.run(seed)), None)
 
 
-def in_deaths_before_writes() -> str | None:
-    campaign = Campaign({"a.jsonl": REFUSED}, PARTS)
-    for number, site in enumerate(campaign.clean(), 1):
-        if site.startswith("table.commit B") and not campaign.broken:
-            campaign.run({number: Fault.BEFORE})
-    return next(iter(campaign.broken), None)
+def in_single_faults(data: bytes, *faults: Fault) -> str | None:
+    """One fault at a create, or at a write of a batch."""
+    campaign = Campaign({"a.jsonl": data}, PARTS)
+    try:
+        sites = campaign.clean()
+    except Violation as violation:
+        return f"without any fault: {violation}"
+    for number, site in enumerate(sites, 1):
+        if site.startswith(("api.create", "table.commit B")):
+            for fault in set(faults) & set(fitting(site)):
+                campaign.run({number: fault})
+                if campaign.broken:
+                    return campaign.broken[0]
+    return None
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_protocol_is_caught(name: str) -> None:
     try:
         with mutated(name):
-            caught = in_schedules() or in_deaths_before_writes()
+            caught = in_single_faults(SMALL, *Fault) or in_schedules() or in_single_faults(REFUSED, Fault.BEFORE)
     finally:
         expected.cache_clear()
     assert caught, f"{SEEDS} schedules came through"

