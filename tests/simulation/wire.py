@@ -25,12 +25,13 @@ READS = {"head", "open", "replayable", "list_parts", "page", "retrieve", "get", 
 
 
 def fitting(site: str) -> tuple[Fault, ...]:
-    """The faults that a call can suffer. The lost answer of a read is its failure."""
+    """The faults that a call can suffer. A read has no effect: to die after it is to die before it."""
     name = method(site)
     if name == "create":
         return tuple(Fault)
-    always = (Fault.BEFORE, Fault.AFTER, Fault.ERROR)
-    return always if name in READS else (*always, Fault.LOST)
+    if name in READS:
+        return Fault.BEFORE, Fault.ERROR
+    return Fault.BEFORE, Fault.AFTER, Fault.ERROR, Fault.LOST
 
 
 def method(site: str) -> str:
