@@ -24,8 +24,8 @@ from batchdrop.usecases.redrive import Redrive
 from batchdrop.usecases.submit import Submit, Submitted
 from tests.fakes import table
 from tests.fakes.objects import InMemoryObjects
+from tests.simulation.buying import Patches, buying, create
 
-Patches = list[tuple[Any, str, Any]]
 MUTANTS: dict[str, Callable[[], Patches]] = {}
 
 
@@ -83,69 +83,31 @@ def _() -> Patches:
     def buy(self: Any, batch: Any, file_id: str, metadata: dict[str, str]) -> Submitted:
         now = self.clock.now()
         try:
-            remote = _create(self, batch, file_id, metadata)
+            remote = create(self, batch, file_id, metadata)
         except OutcomeUnknown as unknown:
             return self._refused(batch, RetryLater(str(unknown)))  # type: ignore[no-any-return]
         except (Misconfigured, Rejected, RetryLater) as refusal:
             return self._refused(batch, refusal)  # type: ignore[no-any-return]
         creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=now)
-        made = creating and self.ledger.record_created(creating, remote, now=now, check_at=now)
+        made = creating and self.ledger.recordcreated(creating, remote, now=now, check_at=now)
         return Submitted.CREATED if made else Submitted.STALE
-
-    return [(Submit, "_buy", buy)]
-
-
-def _create(self: Any, batch: Any, file_id: str, metadata: dict[str, str]) -> Any:
-    return self.api.create(
-        file_id=file_id,
-        endpoint=batch.endpoint,
-        completion_window=batch.completion_window,
-        metadata=metadata | {"batchdrop_claim": "0"},
-    )
-
-
-def _buying(on_unknown: Callable[..., Any], on_trouble: Callable[..., Any] | None = None) -> Patches:
-    def buy(self: Any, batch: Any, file_id: str, metadata: dict[str, str]) -> Any:
-        now = self.clock.now()
-        lease = now + dt.timedelta(seconds=90)
-        creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=lease)
-        if creating is None:
-            return Submitted.STALE
-        try:
-            remote = _create(self, creating, file_id, metadata)
-        except OutcomeUnknown:
-            try:
-                remote = on_unknown(self, creating, file_id, metadata)
-            except (OutcomeUnknown, Misconfigured, Rejected, RetryLater):
-                return Submitted.UNKNOWN
-        except (Misconfigured, Rejected, RetryLater) as refusal:
-            return self._refused(creating, refusal)
-        if isinstance(remote, Submitted):
-            return remote
-        try:
-            self.ledger.record_created(creating, remote, now=now, check_at=now + dt.timedelta(hours=30))
-        except RetryLater as trouble:
-            if on_trouble is None:
-                raise
-            return on_trouble(self, creating, trouble)
-        return Submitted.CREATED
 
     return [(Submit, "_buy", buy)]
 
 
 @mutant("a create without an answer is sent again")
 def _() -> Patches:
-    return _buying(_create)
+    return buying(create)
 
 
 @mutant("a create without an answer counts as refused")
 def _() -> Patches:
-    return _buying(lambda self, batch, *_: self._refused(batch, RetryLater("no answer")))
+    return buying(lambda self, batch, *_: self._refused(batch, RetryLater("no answer")))
 
 
 @mutant("trouble in recording a batch counts as its refusal")
 def _() -> Patches:
-    return _buying(lambda *_: Submitted.UNKNOWN, lambda self, batch, trouble: self._refused(batch, trouble))
+    return buying(lambda *_: Submitted.UNKNOWN, lambda self, batch, trouble: self._refused(batch, trouble))
 
 
 @mutant("a lost create is made anew without a fence")
