@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, NoReturn
 from local.cloud.emulator import KEY, KEY_ID
 from local.cloud.place import DEFAULT, ROOT
 from local.cloud.running import Wishes, bring_down, bring_up, is_up
+from local.cloud.stack import Stack
 from local.cloud.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from local.cloud.running import Running
 
 _USAGE = "usage: python -m local.cloud up | down"
 
@@ -51,12 +51,15 @@ def _upstream(env: Mapping[str, str]) -> tuple[str, ...]:
 
 def up() -> None:
     """Bring the stack up, once."""
+    asked = wishes(os.environ)
     if is_up(DEFAULT):
-        print(f"Already up: {_relative()}. `make down` stops it; then `make up` takes other settings.")
+        if asked != Wishes():
+            raise Trouble("A stack is up already, and does not change: `make down` first, then `make up` with these.")
+        print("Already up.")
+        _announce(Stack.read(DEFAULT.stack_file))
         return
     bring_down(DEFAULT)
-    asked = wishes(os.environ)
-    _announce(bring_up(DEFAULT, asked, tethered=False), own_openai=asked.own_openai)
+    _announce(bring_up(DEFAULT, asked, tethered=False).stack)
 
 
 def down() -> None:
@@ -64,14 +67,13 @@ def down() -> None:
     print("Stopped." if bring_down(DEFAULT) else "Nothing was running.")
 
 
-def _announce(running: Running, *, own_openai: bool) -> None:
-    stack = running.stack
-    source = "the local OpenAI server" if own_openai else "the API that you named"
+def _announce(stack: Stack) -> None:
     print(f"Ready. Drop files into {stack.input_bucket}; results appear in {stack.output_bucket}.")
-    print(f"OpenAI: {stack.openai_base_url} ({source}).")
-    print(f"AWS: export AWS_ENDPOINT_URL={stack.endpoint_url} AWS_DEFAULT_REGION={stack.region}")
-    print(f"            AWS_ACCESS_KEY_ID={KEY_ID} AWS_SECRET_ACCESS_KEY={KEY}")
-    print(f"All names: {_relative()}. Stop it: make down.")
+    print(f"Requests go to {stack.openai_base_url}. All names: {_relative()}. Logs: .local/ministack.log.")
+    print("For the AWS CLI, paste:")
+    print(f"  export AWS_ENDPOINT_URL={stack.endpoint_url} AWS_DEFAULT_REGION={stack.region}")
+    print(f"  export AWS_ACCESS_KEY_ID={KEY_ID} AWS_SECRET_ACCESS_KEY={KEY}")
+    print("`make down` stops it and forgets all that is in it.")
 
 
 def _relative() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from batchdrop.core.errors import RetryLater
 from batchdrop.core.model import JobState
 from batchdrop.ports import LineError
 from tests.fakes.batch_api import InMemoryBatchApi
@@ -80,3 +81,20 @@ def test_a_file_larger_than_the_token_limit_is_run_in_parts() -> None:
     service.run(strict, minutes=900)
     assert service.ids("a.results.jsonl") == [f"r-{number}" for number in range(1, 101)]
     assert set(service.api.executed.values()) == {1}
+
+
+def test_why_a_batch_waits_and_when_it_is_tried_again_stands_in_the_status(service: Service) -> None:
+    service.api.script("upload", RetryLater("the provider cannot be reached", code="unreachable"))
+    service.drop("a.jsonl", requests(2))
+    service.deliver()
+    service.tick()
+    service.ports.clock.advance(seconds=59)
+    service.api.script("upload", RetryLater("the provider cannot be reached", code="unreachable"))
+    service.tick()
+    service.ports.clock.advance(seconds=2)
+    service.tick()
+    (waiting,) = service.status("a")["waiting"]
+    assert waiting["reason"] == "unreachable: the provider cannot be reached"
+    assert waiting["next_try_at"] > "2026-11-22T12:00:00Z"
+    service.run()
+    assert "waiting" not in service.status("a")

@@ -81,7 +81,9 @@ def _look_again(line: bytes | bytearray) -> Request | Refusal:
         if _is_object(fields.request):
             return _unwrapped(fields.request)
         if fields.raw:
-            return Refusal("invalid_json_line", "The line reports an error; put the mended request in its place.")
+            return Refusal(
+                "not_mended", "This line of an errors file has no request: put the mended one here instead of it."
+            )
     return _read(fields, Raw(line), None)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from batchdrop.core.lifecycle import FINAL
 from batchdrop.core.model import BatchState, JobState, attributes
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def report(job: Job, batches: Iterable[Batch]) -> dict[str, Any]:
 
     While batches run, their finished requests are counted as the provider counts them.
     """
+    batches = list(batches)
     states: Counter[str] = Counter()
     running = blocked = failing = 0
     for batch in batches:
@@ -45,11 +47,29 @@ def report(job: Job, batches: Iterable[Batch]) -> dict[str, Any]:
             "blocked": blocked,
         },
         "mapped_ids": job.mapped_ids,
+        **_waiting(batches),
         "batches": dict(sorted(states.items())),
         "usage": {model: attributes(usage) for model, usage in sorted(job.usage.items())},
         "times": _times(job),
         "outputs": job.outputs,
     }
+
+
+def _waiting(batches: Iterable[Batch]) -> dict[str, Any]:
+    """Why batches that are not under way were put off or blocked, and when the next of them is due."""
+    found: dict[str, list[Batch]] = defaultdict(list)
+    for batch in batches:
+        if batch.reason and batch.state not in (BatchState.IN_FLIGHT, *FINAL):
+            found[batch.reason].append(batch)
+    told = [
+        {
+            "reason": reason,
+            "batches": len(some),
+            "next_try_at": min(str(msgspec.to_builtins(b.next_check_at)) for b in some),
+        }
+        for reason, some in sorted(found.items())
+    ]
+    return {"waiting": told} if told else {}
 
 
 def digest(status: dict[str, Any]) -> str:
