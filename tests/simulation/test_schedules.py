@@ -9,7 +9,7 @@ from tests.simulation.schedules import Tally
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
-SCHEDULES = knob("SIMULATED_SCHEDULES", 1_000)
+SCHEDULES = knob("SIMULATED_SCHEDULES", 500)
 SEED = knob("SIMULATED_SEED", -1)
 REPLAY = "SIMULATED_SEED={} .venv/bin/pytest -q tests/simulation/test_schedules.py"
 
