@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ from local.cloud.running import running
 from local.cloud.trouble import Trouble
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from local.cloud.running import Running
@@ -30,7 +32,7 @@ KEY, STEM = "reviews/sample.jsonl", "reviews/sample"
 PLACE = Place(DEFAULT.folder / "demo")
 ENDED = frozenset({"completed", "failed", "cancelled"})
 TICK_SECONDS = 2.0
-SHOWN = 4
+SHOWN = 12
 
 console = Console(highlight=False)
 
@@ -88,12 +90,13 @@ def show(up: Running, job: dict[str, Any]) -> None:
     """The first results, the errors, the status, the table; and where copies of the outputs lie."""
     folder = PLACE.folder / "outputs"
     bucket = up.stack.output_bucket
+    shutil.rmtree(folder, ignore_errors=True)
     for entry in up.clients.s3.list_objects_v2(Bucket=bucket).get("Contents", []):
         copy = folder / entry["Key"]
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(up.clients.s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
-    _head(folder / f"{STEM}.results.jsonl", "Results, a line for each request, in the order of the input")
-    _head(folder / f"{STEM}.errors.jsonl", "Errors: mend each `request` and drop the file again")
+    _head(folder / f"{STEM}.results.jsonl", "Results, a line for each request, in the order of the input", _result)
+    _head(folder / f"{STEM}.errors.jsonl", "Errors: mend the requests and drop the file again", _error)
     console.rule("Status", align="left")
     console.print((folder / f"{STEM}.status.json").read_text(), markup=False)
     console.print(table(job, look(up)[1]))
@@ -113,14 +116,35 @@ def table(job: dict[str, Any], batches: list[dict[str, Any]]) -> Table:
     return view
 
 
-def _head(file: Path, title: str) -> None:
+def _head(file: Path, title: str, told: Callable[[dict[str, Any]], str]) -> None:
+    """The first lines of an output, one row each."""
     if file.exists():
         console.rule(title, align="left")
         lines = file.read_bytes().split(b"\n")[:-1]
         for line in lines[:SHOWN]:
-            console.print(msgspec.json.format(line, indent=-1).decode()[:220], markup=False, soft_wrap=True)
-        if len(lines) > SHOWN:
-            console.print(f"… and {len(lines) - SHOWN} more\n")
+            console.print(told(msgspec.json.decode(line)), markup=False, no_wrap=True, overflow="ellipsis")
+        rest = f"… and {len(lines) - SHOWN} more, " if len(lines) > SHOWN else ""
+        console.print(f"{rest}in full: {file.relative_to(ROOT)}\n")
+
+
+def _result(line: dict[str, Any]) -> str:
+    response = line["response"] or {"status_code": "", "body": line["error"]}
+    return f"{line['custom_id']!s:14} {response['status_code']!s:4} {_said(response['body'])}"
+
+
+def _error(line: dict[str, Any]) -> str:
+    return f"line {line['line']}: {line['code']}. {line['reason']}"
+
+
+def _said(body: object) -> str:
+    """The answer's text, wherever its endpoint puts it."""
+    if isinstance(body, dict):
+        for name in ("text", "content", "output", "choices", "message", "data", "embedding"):
+            if body.get(name):
+                return _said(body[name])
+    if isinstance(body, list) and body and not isinstance(body[0], (int, float)):
+        return _said(body[-1])
+    return str(body).replace("\n", " ")
 
 
 def main() -> int:
