@@ -21,7 +21,7 @@ done; \
 echo "no Python 3.11 or newer found: set PYTHON to one" >&2; exit 1
 endef
 
-.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy
+.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -38,12 +38,15 @@ down:  ## stop what `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.cloud down; fi
 
 test: setup .local/sam/stamp lint  ## lint, types, and every test
-	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --ignore tests/simulation
 
 # The tests clear the environment of OPENAI_*; a key is on no command line but that of whoever typed it there.
 conformance: setup  ## the SDK's view of the API: the local server's, or OPENAI_BASE_URL=... OPENAI_API_KEY=...
 	@CONFORMANCE_BASE_URL="$${OPENAI_BASE_URL:-}" CONFORMANCE_API_KEY="$${OPENAI_API_KEY:-}" \
 	  $(BIN)/pytest -q tests/conformance
+
+soak: setup  ## the simulation: faults at every call, random schedules, mutants; about five minutes
+	@$(BIN)/pytest -q -n auto --dist loadfile tests/simulation
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check --quiet .
