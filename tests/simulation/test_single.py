@@ -21,9 +21,10 @@ RUNS = {"whole": (WHOLE, Conditions()), "refused": (REFUSED, PARTS)}
 #: Seconds by which a create is late: before its lease ends, while it is looked for, at the fence, behind it.
 LATENESS = (30, 600, 1_795, 2_400)
 #: Transitions that no use case makes yet, or that need a job of their own (a split, a lost or unreadable input).
-UNUSED = {"B9.cancel", "B13", "B14", "B15", "J4", "J4.lost", "J7"}
-#: A file of an older run is replaced, a second batch of one file is cancelled: both need a history.
-UNCALLED = {"objects.": {"delete"}, "api.": {"cancel"}}
+UNUSED = {"B8.known", "B8.unknown", "B9.cancel", "B13", "B14", "B15", "J4", "J4.lost", "J7"}
+#: A file of an older run is replaced, a second batch of one file is cancelled: both need a history. Parts of uploads
+#: need five MiB of answers.
+UNCALLED = {"objects.": {"delete", "upload_part"}, "api.": {"cancel"}}
 PORTS = {"objects.": ports.ObjectStore, "api.": ports.BatchApi, "messages.": ports.Messages, "table.": Table}
 
 
