@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import Metrics, MetricUnit
 
 from batchdrop.core.events import Dropped
-from batchdrop.core.model import JobState
+from batchdrop.core.states import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,7 +8,8 @@ from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.ledger.table import Table
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import Guard
-from batchdrop.core.model import Batch, BatchState, Job, Key, Usage, attributes
+from batchdrop.core.model import Batch, Job, Key, Usage, attributes
+from batchdrop.core.states import BatchState
 from batchdrop.ports import Fetched, RemoteBatch
 from tests import samples
 from tests.samples import JOB_ID, LATER, NOW

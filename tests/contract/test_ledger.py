@@ -9,7 +9,8 @@ import msgspec
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.ledger.table import Table
 from batchdrop.core.change import Change
-from batchdrop.core.model import JobState, Key, Usage
+from batchdrop.core.model import Key, Usage
+from batchdrop.core.states import JobState
 from tests import samples
 from tests.contract.ledgers import planned, put
 from tests.samples import JOB_ID, LATER, NOW

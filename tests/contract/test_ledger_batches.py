@@ -7,7 +7,8 @@ import pytest
 
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.ledger.table import Table
-from batchdrop.core.model import BatchState, Cursor, JobState
+from batchdrop.core.model import Cursor
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import LineError, RemoteBatch
 from tests import samples
 from tests.contract.ledgers import FETCHED, REMOTE, ended_remote, moved, planned, put, read

@@ -16,7 +16,8 @@ from moto import mock_aws
 
 from batchdrop.adapters.messages import AwsMessages
 from batchdrop.core.errors import Misconfigured, RetryLater
-from batchdrop.core.model import Counts, JobState, Key
+from batchdrop.core.model import Counts, Key
+from batchdrop.core.states import JobState
 from batchdrop.ports import Messages
 from tests import samples
 from tests.fakes import InMemoryMessages, Message

@@ -10,7 +10,8 @@ import pytest
 from batchdrop.adapters.ledger.table import Table
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import Guard
-from batchdrop.core.model import BatchState, Key
+from batchdrop.core.model import Key
+from batchdrop.core.states import BatchState
 from tests.fakes.table import InMemoryTable
 
 OPERATIONS = 500  #: for each seed; 3,000 in all

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchdrop.core.errors import Misconfigured, OutcomeUnknown, RetryLater
-from batchdrop.core.model import BatchState, JobState
+from batchdrop.core.states import BatchState, JobState
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.clock import FakeDeadline
 from tests.main_job.service import IN, OUT, Service, finish, request, requests

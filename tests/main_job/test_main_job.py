@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from batchdrop.core.model import JobState
+from batchdrop.core.states import JobState
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.clock import FakeDeadline
 from tests.main_job.service import IN, WORK, Service, request, requests

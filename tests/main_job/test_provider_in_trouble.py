@@ -6,7 +6,7 @@ import datetime as dt
 import random
 
 from batchdrop.core.errors import Misconfigured, OutcomeUnknown, RetryLater
-from batchdrop.core.model import BatchState, JobState
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import LineError
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.main_job.service import Service, once, requests

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchdrop.core.errors import RetryLater
-from batchdrop.core.model import JobState
+from batchdrop.core.states import JobState
 from batchdrop.ports import LineError
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.main_job.service import IN, Service, requests

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from batchdrop.core.model import Batch, BatchState, JobState
+from batchdrop.core.model import Batch
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import RemoteBatch
 from tests.main_job.service import IN, Service, requests
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from batchdrop.core.errors import RetryLater
-from batchdrop.core.model import JobState
+from batchdrop.core.states import JobState
 from tests.fakes.answers import answer, unexecuted
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.main_job.service import IN, OUT, Service, once, request, requests

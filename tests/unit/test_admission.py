@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchdrop.core import admission
-from batchdrop.core.model import Batch, BatchState
+from batchdrop.core.model import Batch
+from batchdrop.core.states import BatchState
 from tests import samples
 from tests.samples import NOW
 

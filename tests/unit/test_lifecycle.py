@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from batchdrop.adapters.ledger.writing import step
 from batchdrop.core import lifecycle
 from batchdrop.core.lifecycle import FINAL, ROWS, Row
-from batchdrop.core.model import BatchState, ChunkState, JobState
+from batchdrop.core.states import BatchState, ChunkState, JobState
 from local import docs
 from tests import samples
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchdrop.core.model import BatchState
+from batchdrop.core.states import BatchState
 from batchdrop.usecases.observe import CALLS, Observe, Observed
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import World

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from batchdrop.core.cut import Limits
-from batchdrop.core.model import BatchState, InvalidLines, JobState, Options, Usage
+from batchdrop.core.model import InvalidLines, Options, Usage
+from batchdrop.core.states import BatchState, JobState
 from tests.fakes.clock import FakeDeadline
 from tests.fakes.objects import InMemoryObjects
 from tests.usecases.planning_stack import PlanningStack, request

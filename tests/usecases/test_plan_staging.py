@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from batchdrop.core import limits, naming
 from batchdrop.core.cut import Limits
 from batchdrop.core.manifest import Refused, Sent
-from batchdrop.core.model import JobState
+from batchdrop.core.states import JobState
 from tests.usecases.planning_stack import PlanningStack, request
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from batchdrop.core.cut import Limits
-from batchdrop.core.model import Item, JobState
+from batchdrop.core.model import Item
+from batchdrop.core.states import JobState
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.planning_stack import PlanningStack, request
 

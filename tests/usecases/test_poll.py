@@ -7,7 +7,8 @@ import datetime as dt
 import pytest
 
 from batchdrop.core.errors import Rejected, RetryLater
-from batchdrop.core.model import BatchState, Job, JobState
+from batchdrop.core.model import Job
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.usecases import pace
 from batchdrop.usecases.admit import Admit
 from batchdrop.usecases.observe import Observe

@@ -7,7 +7,8 @@ import datetime as dt
 import pytest
 
 from batchdrop.core.errors import Rejected, RetryLater
-from batchdrop.core.model import Batch, BatchState
+from batchdrop.core.model import Batch
+from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
 from batchdrop.usecases.recover import CANNOT_FENCE, Recover, Recovered
 from tests.usecases.world import World

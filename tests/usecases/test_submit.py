@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pytest
 
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
-from batchdrop.core.model import Batch, BatchState, Key
+from batchdrop.core.model import Batch, Key
+from batchdrop.core.states import BatchState
 from batchdrop.usecases.submit import Submit, Submitted
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.clock import FakeDeadline

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from batchdrop.adapters.ledger import TableLedger
-from batchdrop.core.model import AnyItem, Batch, BatchState, Key, attributes
+from batchdrop.core.model import AnyItem, Batch, Key, attributes
+from batchdrop.core.states import BatchState
 from tests import samples
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.clock import FakeClock

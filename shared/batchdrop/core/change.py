@@ -9,7 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchdrop.core.lifecycle import Guard, Row
-    from batchdrop.core.model import Key, State
+    from batchdrop.core.model import Key
+    from batchdrop.core.states import State
 
 Path = tuple[str, ...]  #: an attribute, or a place within a map: ("usage", "gpt-5-mini", "input_tokens")
 

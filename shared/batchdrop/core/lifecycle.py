@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from batchdrop.core.model import BatchState as B
-from batchdrop.core.model import ChunkState as C
-from batchdrop.core.model import JobState as J
+from batchdrop.core.states import BatchState as B
+from batchdrop.core.states import ChunkState as C
+from batchdrop.core.states import JobState as J
 
 if TYPE_CHECKING:
-    from batchdrop.core.model import State
+    from batchdrop.core.states import State
 
 
 class Op(Enum):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchdrop.core.lifecycle import FINAL
-from batchdrop.core.model import BatchState, JobState, attributes
+from batchdrop.core.model import attributes
+from batchdrop.core.states import BatchState, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from batchdrop.core import naming
 from batchdrop.core.assembly import Span
-from batchdrop.core.model import Chunk, ChunkState, Job, JobState
+from batchdrop.core.model import Chunk, Job
 from batchdrop.core.publishing import Claimant, Holder, claimant, holder
+from batchdrop.core.states import ChunkState, JobState
 from batchdrop.ports import (
     Clock,
     Deadline,

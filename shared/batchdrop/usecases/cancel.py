@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from batchdrop.core import naming
 from batchdrop.core.answers import CANCELLED
-from batchdrop.core.model import Job, JobState
+from batchdrop.core.model import Job
+from batchdrop.core.states import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

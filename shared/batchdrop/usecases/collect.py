@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from batchdrop.core import naming
 from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
-from batchdrop.core.model import Batch, BatchState, Chunk, Job, Key
+from batchdrop.core.model import Batch, Chunk, Job, Key
+from batchdrop.core.states import BatchState
 from batchdrop.core.status import is_final
 from batchdrop.ports import Clock, Deadline, Ledger
 from batchdrop.usecases.assemble import Assemble

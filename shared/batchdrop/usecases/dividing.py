@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchdrop.core import answers, naming
-from batchdrop.core.model import Batch, BatchState, Item, Source
+from batchdrop.core.model import Batch, Item, Source
+from batchdrop.core.states import BatchState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

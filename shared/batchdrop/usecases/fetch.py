@@ -14,7 +14,8 @@ import msgspec
 from batchdrop.core import admission, answers, naming, retrying
 from batchdrop.core.answers import Sieve, Taken
 from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
-from batchdrop.core.model import Batch, BatchState, Job, JobState, Source, Usage
+from batchdrop.core.model import Batch, Job, Source, Usage
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import BatchApi, Clock, Deadline, Fetched, Ledger, LineError, Messages, ObjectStore
 from batchdrop.usecases import dividing, pace
 

@@ -17,7 +17,8 @@ from batchdrop.core import answers, naming
 from batchdrop.core.errors import Rejected
 from batchdrop.core.joining import NOT_ANSWERED, Index, Joined, Joiner, own_id, selected, staged_id
 from batchdrop.core.lifecycle import FINAL
-from batchdrop.core.model import Batch, BatchState, Chunk, ChunkState, Job, JobState, Source
+from batchdrop.core.model import Batch, Chunk, Job, Source
+from batchdrop.core.states import BatchState, ChunkState, JobState
 from batchdrop.ports import Clock, Deadline, Ledger, ObjectStore
 from batchdrop.usecases import pace
 

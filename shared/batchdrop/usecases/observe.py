@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchdrop.core.errors import Rejected
 from batchdrop.core.lifecycle import ENDED_STATUSES, rank
-from batchdrop.core.model import BatchState
+from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:

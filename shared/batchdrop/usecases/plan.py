@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from batchdrop.core import limits
 from batchdrop.core.errors import Rejected, RetryLater
-from batchdrop.core.model import InvalidLines, Job, JobState, Usage
+from batchdrop.core.model import InvalidLines, Job, Usage
 from batchdrop.core.planning import Cutter
 from batchdrop.core.request import Pair
+from batchdrop.core.states import JobState
 from batchdrop.usecases import pace, tabling
 from batchdrop.usecases.reading import looks_like, reading
 

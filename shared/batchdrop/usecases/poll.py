@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batchdrop.core.errors import BatchdropError
-from batchdrop.core.model import Batch, BatchState, Chunk, Job, JobState
+from batchdrop.core.model import Batch, Chunk, Job
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.usecases.recover import Recovered
 from batchdrop.usecases.withdraw import Withdrawn
 

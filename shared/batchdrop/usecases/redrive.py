@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchdrop.core.model import Batch, BatchState, Chunk, Job, JobState
+from batchdrop.core.model import Batch, Chunk, Job
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.usecases import pace
 from batchdrop.usecases.recover import CANNOT_FENCE
 

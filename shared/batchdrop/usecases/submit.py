@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from batchdrop.core import admission, naming, retrying
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
-from batchdrop.core.model import Batch, BatchState
+from batchdrop.core.model import Batch
+from batchdrop.core.states import BatchState
 from batchdrop.usecases import dividing, pace
 
 if TYPE_CHECKING:

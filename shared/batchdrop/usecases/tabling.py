@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from batchdrop.core import naming
-from batchdrop.core.model import Batch, BatchState, Chunk, ChunkState, Cursor, Item, Job, Source
+from batchdrop.core.model import Batch, Chunk, Cursor, Item, Job, Source
 from batchdrop.core.planning import estimated_tokens
+from batchdrop.core.states import BatchState, ChunkState
 
 if TYPE_CHECKING:
     from datetime import datetime

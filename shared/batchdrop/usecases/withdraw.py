@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from batchdrop.core.answers import CANCELLED
 from batchdrop.core.errors import Rejected
-from batchdrop.core.model import Batch, BatchState
+from batchdrop.core.model import Batch
+from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from batchdrop.core import naming
-from batchdrop.core.model import ChunkState, Job
+from batchdrop.core.model import Job
+from batchdrop.core.states import ChunkState
 from tests import samples
 from tests.fakes.answers import answer
 from tests.fakes.clock import FakeDeadline

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from batchdrop.core import assembly
-from batchdrop.core.model import BatchState, JobState
+from batchdrop.core.states import BatchState, JobState
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting.assembling import MIB, assemble, joined, large
 from tests.usecases.collecting.world import World, rows

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from batchdrop.core.model import JobState
+from batchdrop.core.states import JobState
 from batchdrop.ports import IfAbsent
 from tests.usecases.collecting.assembling import MIB, assemble, joined, large
 from tests.usecases.collecting.world import World, ids, rows

@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from batchdrop.core.errors import RetryLater
-from batchdrop.core.model import Job, JobState
+from batchdrop.core.model import Job
+from batchdrop.core.states import JobState
 from tests.fakes.answers import answer
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting.world import World

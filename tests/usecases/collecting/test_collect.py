@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batchdrop.core.model import BatchState, Job, JobState, Key
+from batchdrop.core.model import Job, Key
+from batchdrop.core.states import BatchState, JobState
 from tests.fakes.answers import answer
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting.world import World, ids, rows, usage_of

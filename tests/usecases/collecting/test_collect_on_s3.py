@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from batchdrop.adapters.s3 import S3Objects
-from batchdrop.core.model import JobState
+from batchdrop.core.states import JobState
 from batchdrop.ports import ObjectInfo
 from tests.fakes.answers import answer
 from tests.fakes.objects import InMemoryObjects

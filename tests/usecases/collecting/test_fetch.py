@@ -7,7 +7,8 @@ import json
 import msgspec
 import pytest
 
-from batchdrop.core.model import BatchState, JobState, Usage
+from batchdrop.core.model import Usage
+from batchdrop.core.states import BatchState, JobState
 from tests.fakes.answers import answer, as_line, unexecuted
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting.world import World, ids, request, rows, usage_of

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from batchdrop.core.errors import RetryLater
-from batchdrop.core.model import BatchState
+from batchdrop.core.states import BatchState
 from tests.fakes.answers import answer, unexecuted
 from tests.usecases.collecting.world import World, ids
 

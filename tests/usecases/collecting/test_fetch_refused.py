@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from batchdrop.core.errors import RetryLater
-from batchdrop.core.model import BatchState, JobState
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import LineError
 from tests.usecases.collecting.world import World, ids, request, rows, usage_of
 

@@ -12,7 +12,8 @@ import pytest
 from batchdrop.core import naming
 from batchdrop.core.errors import Rejected
 from batchdrop.core.manifest import Refused, Row, Sent
-from batchdrop.core.model import Batch, BatchState, ChunkState, Job
+from batchdrop.core.model import Batch, Job
+from batchdrop.core.states import BatchState, ChunkState
 from tests.fakes.answers import answer, as_line
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting.world import World, ids, request, rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, plain, replaced, step, to, with_job
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import FINAL, Guard, rank
-from batchdrop.core.model import BatchState
+from batchdrop.core.states import BatchState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,8 @@ from batchdrop.adapters.ledger.reads import pointer_key
 from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, plain, replaced, step, to, with_job
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import Guard
-from batchdrop.core.model import Chunk, Item, Job, JobState
+from batchdrop.core.model import Chunk, Item, Job
+from batchdrop.core.states import JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchdrop.core.change import Path
-    from batchdrop.core.model import AnyItem, State
+    from batchdrop.core.model import AnyItem
+    from batchdrop.core.states import State
 
 AnyKind = TypeVar("AnyKind", bound=Item)
 
