@@ -24,10 +24,12 @@ from batchdrop.settings import Settings
 from batchdrop.usecases.admit import Admit
 from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.assemble import Assemble
+from batchdrop.usecases.audit import Audit
 from batchdrop.usecases.cancel import Cancel
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.collect import Collect
 from batchdrop.usecases.fetch import Fetch
+from batchdrop.usecases.housekeep import Housekeep
 from batchdrop.usecases.join import Join
 from batchdrop.usecases.observe import Observe
 from batchdrop.usecases.opening import Open
@@ -38,6 +40,7 @@ from batchdrop.usecases.redrive import Redrive
 from batchdrop.usecases.staging import Stage
 from batchdrop.usecases.status import Status
 from batchdrop.usecases.submit import Submit
+from batchdrop.usecases.sweep import Sweep
 from batchdrop.usecases.withdraw import Withdraw
 
 if TYPE_CHECKING:
@@ -147,7 +150,19 @@ class App:
             withdraw=lambda: Withdraw(ports.ledger, ports.api, ports.clock),
             redrive=lambda: Redrive(ports.ledger, ports.messages, ports.clock),
             admit=lambda: Admit(ports.ledger, ports.messages, ports.clock, name=uuid.uuid4().hex),
+            housekeep=self.housekeep,
             status=self.status,
+        )
+
+    @cached_property
+    def housekeep(self) -> Housekeep:
+        settings, ports = self.settings, self.ports
+        bucket, settle = settings.input_bucket, settings.settle_seconds
+        return Housekeep(
+            ports.ledger,
+            ports.clock,
+            sweep=lambda: Sweep(ports.ledger, ports.objects, ports.messages, ports.clock, bucket),
+            audit=lambda: Audit(ports.ledger, ports.api, ports.clock, settle),
         )
 
     @cached_property

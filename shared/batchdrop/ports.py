@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from batchdrop.core.housekeeping import Housekeeping, VersionCursor
     from batchdrop.core.model import AnyItem, Batch, Chunk, Cursor, Job, Key, Source, Usage
 
 
@@ -83,6 +84,28 @@ class UploadPart:
     bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version as the bucket's list shows it. ``last_modified`` of a multipart upload is when it was begun."""
+
+    key: str
+    version_id: str | None  #: None for what was written while the bucket was not versioned
+    etag: str  #: of a multipart upload, it ends in "-" and the number of parts
+    last_modified: datetime
+    is_latest: bool  #: nothing newer holds the name, not even a delete marker
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPage:
+    """A page of a bucket's versions, by key, newest first; delete markers are left out, so it may be empty.
+
+    ``cursor`` asks for the next one; None at the end.
+    """
+
+    versions: tuple[Version, ...]
+    cursor: VersionCursor | None
+
+
 class Readable(Protocol):
     """A forward-only stream of bytes."""
 
@@ -111,6 +134,10 @@ class ObjectStore(Protocol):
 
     def head(self, bucket: str, key: str, version_id: str | None = None) -> ObjectInfo | None:
         """What stands there now, or that version; None if nothing does."""
+        ...
+
+    def list_versions(self, bucket: str, cursor: VersionCursor | None = None) -> VersionPage:
+        """One page of up to 1,000 versions of the whole bucket. A cursor stays good while the bucket changes."""
         ...
 
     def open(self, source: Source) -> AbstractContextManager[Readable]:
@@ -263,6 +290,10 @@ class BatchApi(Protocol):
 class Messages(Protocol):
     """Hints that make it fast. Each may be lost, doubled or late; the table is the truth. They carry ids only."""
 
+    def dropped(self, bucket: str, key: str, version_id: str | None) -> None:
+        """Tell the submitter what S3's event did not: this version was dropped."""
+        ...
+
     def plan(self, job_id: str) -> None:
         """Ask the submitter to go on with a plan."""
         ...
@@ -344,6 +375,23 @@ class Ledger(Protocol):
 
     def newest_job(self, bucket: str, key: str) -> str | None:
         """Id of the job that was opened last for this key."""
+        ...
+
+    # rounds beside the ticks
+    def housekeeping(self) -> Housekeeping:
+        """How far sweep and audit came; an empty record before the first."""
+        ...
+
+    def claim_housekeeping(self, record: Housekeeping, *, lease: datetime, now: datetime) -> Housekeeping | None:
+        """Own the record as it was read; None while another poller does."""
+        ...
+
+    def note_housekeeping(self, record: Housekeeping) -> bool:
+        """Under its claim: how far the rounds came. Without ``lease_until`` it is given back."""
+        ...
+
+    def record_orphan(self, remote: RemoteBatch, of: Key, *, what: str, now: datetime, expires: datetime) -> bool:
+        """Note a batch that was made for item ``of`` and will never be its; True once for each, until it expires."""
         ...
 
     # jobs

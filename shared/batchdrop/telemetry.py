@@ -36,6 +36,8 @@ class Metric(StrEnum):
     BATCHES_CREATED = "BatchesCreated"
     BATCHES_ADOPTED = "BatchesAdopted"
     DUPLICATE_BATCHES = "DuplicateBatches"
+    STRAY_BATCHES = "StrayBatches"
+    LOST_EVENTS = "LostEvents"
     UNKNOWN_BATCHES = "UnknownBatches"
     UNKNOWN_STATUSES = "UnknownStatuses"
     PROVIDER_CALLS = "ProviderCalls"
@@ -78,7 +80,9 @@ def of_tick(tick: Tick) -> dict[Metric, int]:
         Metric.BATCHES_OVERDUE: tick.overdue,
         Metric.BATCHES_ADMITTED: tick.admitted,
         Metric.BATCHES_ADOPTED: tick.recovered.adopted,
-        Metric.DUPLICATE_BATCHES: tick.recovered.doubles,
+        Metric.DUPLICATE_BATCHES: tick.recovered.doubles + tick.audited.orphans,
+        Metric.STRAY_BATCHES: tick.audited.strays,
+        Metric.LOST_EVENTS: tick.swept.resent,
         Metric.UNKNOWN_BATCHES: len(tick.unknown_batches),
         Metric.UNKNOWN_STATUSES: len(tick.odd_statuses),
         Metric.PROVIDER_CALLS: tick.calls,

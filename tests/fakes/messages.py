@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from batchdrop.core.events import Dropped
 from batchdrop.core.model import Job, Key
 
-To = Literal["plan", "submit", "collect", "tick"]
+To = Literal["drop", "plan", "submit", "collect", "tick"]
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. ``key`` names the job's item for a plan, and is None for a tick."""
+    """One message. ``key`` names the job's item for a plan, and is None for a tick and a drop."""
 
     to: To
     key: Key | None = None
+    dropped: Dropped | None = None
 
 
 @dataclass
@@ -25,6 +27,9 @@ class InMemoryMessages:
     sent: list[Message] = field(default_factory=list)
     pending: list[Message] = field(default_factory=list)
     ended: list[Job] = field(default_factory=list)
+
+    def dropped(self, bucket: str, key: str, version_id: str | None) -> None:
+        self._send(Message("drop", dropped=Dropped(bucket, key, version_id)))
 
     def plan(self, job_id: str) -> None:
         self._send(Message("plan", Key(job_id, "job")))

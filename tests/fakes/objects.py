@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import count
 
 from batchdrop.core.errors import Misconfigured, Rejected
+from batchdrop.core.housekeeping import VersionCursor
 from batchdrop.core.model import Source
 from batchdrop.ports import (
     Clock,
@@ -21,10 +22,12 @@ from batchdrop.ports import (
     Readable,
     Replayable,
     UploadPart,
+    VersionPage,
     Written,
 )
 from tests.fakes.multipart import Multipart, md5
 from tests.fakes.ranges import Late
+from tests.fakes.versions import page_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class Stored:
 class InMemoryObjects:
     """``ports.ObjectStore`` over named buckets, each versioned or not.
 
-    ``smallest_part``: the bytes that every part but the last must have. ``page``: names removed at once.
+    ``smallest_part``: the bytes that every part but the last must have. ``page``: names removed or
+    versions listed at once.
     """
 
     def __init__(
@@ -99,6 +103,9 @@ class InMemoryObjects:
             last_modified=found.last_modified,
             metadata=dict(found.metadata),
         )
+
+    def list_versions(self, bucket: str, cursor: VersionCursor | None = None) -> VersionPage:
+        return page_of(self._bucket(bucket), cursor, self.page)
 
     @contextmanager
     def open(self, source: Source) -> Iterator[Readable]:

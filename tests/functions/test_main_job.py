@@ -38,7 +38,7 @@ def assert_nothing_said(out: str) -> None:
     assert "sk-test" not in out
 
 
-def test_an_idle_tick_reads_the_table_once_and_does_nothing_else(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_idle_tick_reads_two_things_and_does_nothing_else(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     from botocore.client import BaseClient
 
     calls: list[str] = []
@@ -48,6 +48,7 @@ def test_an_idle_tick_reads_the_table_once_and_does_nothing_else(stack: Stack, m
         calls.append(operation)
         return send(client, operation, arguments)
 
+    stack.call("poller", {})  # the first one sweeps
     monkeypatch.setattr(BaseClient, "_make_api_call", counted)
     stack.call("poller", {})
-    assert calls == ["Query"]
+    assert calls == ["Query", "GetItem"]

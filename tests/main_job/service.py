@@ -10,6 +10,7 @@ from typing import Any
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.bootstrap import App
 from batchdrop.core import naming
+from batchdrop.core.events import Dropped
 from batchdrop.core.model import Batch, Job
 from batchdrop.core.status import is_final
 from batchdrop.settings import Settings
@@ -83,7 +84,7 @@ class Service:
         data = content if isinstance(content, bytes) else b"".join(line + b"\n" for line in content)
         version_id = self.ports.objects.put(IN, key, data, metadata).version_id
         for _ in range(events):
-            self.app.plan(IN, key, version_id, FakeDeadline())
+            self.told(Dropped(IN, key, version_id))
         return naming.job_id(IN, key, version_id or "")
 
     def deliver(self) -> None:
@@ -133,9 +134,18 @@ class Service:
     def outputs(self) -> list[str]:
         return self.ports.objects.keys(OUT)
 
+    def told(self, drop: Dropped) -> None:
+        """What the submitter does about an event of S3's, or the sweep's."""
+        if naming.to_cancel(drop.key):
+            self.app.cancel.dropped(drop.bucket, drop.key, drop.version_id)
+        else:
+            self.app.plan(drop.bucket, drop.key, drop.version_id, FakeDeadline())
+
     def _handle(self, message: Message) -> None:
         key, deadline = message.key, FakeDeadline()
-        if key is None:
+        if message.dropped:
+            self.told(message.dropped)
+        elif key is None:
             self.app.poll(deadline)
         elif message.to == "plan":
             self.app.plan.resume(key.job_id, deadline)

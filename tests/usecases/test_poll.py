@@ -11,11 +11,14 @@ from batchdrop.core.model import Job
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.usecases import pace
 from batchdrop.usecases.admit import Admit
+from batchdrop.usecases.audit import Audit
+from batchdrop.usecases.housekeep import Housekeep
 from batchdrop.usecases.observe import Observe
 from batchdrop.usecases.poll import Poll, Tick
 from batchdrop.usecases.recover import CANNOT_FENCE, Recover
 from batchdrop.usecases.redrive import Redrive
 from batchdrop.usecases.status import Status
+from batchdrop.usecases.sweep import Sweep
 from batchdrop.usecases.withdraw import Withdraw
 from tests import samples
 from tests.fakes.clock import FakeDeadline
@@ -32,6 +35,12 @@ def tick(world: World, name: str = "poller") -> Tick:
         withdraw=lambda: Withdraw(ledger, world.api, clock),
         redrive=lambda: Redrive(ledger, messages, clock),
         admit=lambda: Admit(ledger, messages, clock, name),
+        housekeep=Housekeep(
+            ledger,
+            clock,
+            sweep=lambda: Sweep(ledger, world.objects, messages, clock, "input"),
+            audit=lambda: Audit(ledger, world.api, clock, settle=1_800),
+        ),
         status=Status(ledger, world.objects, clock, "output"),
     )(FakeDeadline())
 
@@ -44,6 +53,7 @@ def job(world: World) -> Job:
 
 def test_an_idle_tick_asks_nobody(world: World) -> None:
     world.table.items.clear()
+    tick(world)
     assert tick(world) == Tick()
     assert not world.api.calls
     assert world.messages.sent == []
@@ -153,7 +163,7 @@ def test_a_provider_that_does_not_answer_keeps_nothing_else_from_moving(world: W
     world.api.script("page", RetryLater("down"))
     world.api.script("retrieve", RetryLater("down"))
     seen = tick(world)
-    assert seen.troubles == ["down"]
+    assert seen.troubles == ["down", "audit: down"]
     assert world.read(batch.key).state is BatchState.ADMITTED
 
 

@@ -42,6 +42,10 @@ class AwsMessages:
     poller_function: str
     output_bucket: str
 
+    def dropped(self, bucket: str, key: str, version_id: str | None) -> None:
+        named = {} if version_id is None else {"version_id": version_id}
+        self._send(self.plan_queue_url, {"task": "drop", "bucket": bucket, "key": key} | named)
+
     def plan(self, job_id: str) -> None:
         self._send(self.plan_queue_url, {"task": "plan", "job_id": job_id})
 

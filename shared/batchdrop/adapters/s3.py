@@ -15,6 +15,7 @@ from batchdrop.adapters.s3_errors import GONE, reading, writing
 from batchdrop.adapters.s3_metadata import from_headers, to_headers
 from batchdrop.adapters.s3_multipart import S3Uploads
 from batchdrop.adapters.s3_range import Range, version
+from batchdrop.adapters.s3_versions import S3Versions
 from batchdrop.core.errors import BatchdropError, RetryLater
 from batchdrop.core.model import Source
 from batchdrop.ports import Deadline, ObjectInfo, Precondition, Readable, Replayable, Written
@@ -29,7 +30,7 @@ DELETE_PAGE_SECONDS = 5  #: what deleting one page of names may take
 _NO_SUCH_VERSION = frozenset({"400", "InvalidArgument"})  #: an id that no version could have
 
 
-class S3Objects(S3Uploads):
+class S3Objects(S3Uploads, S3Versions):
     """Objects on S3. The role needs s3:ListBucket: without it S3 answers 403 where it means 404."""
 
     def __init__(self, client: S3Client, *, part_bytes: int = PART, page: int = PAGE) -> None:

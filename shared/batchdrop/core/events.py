@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """An object was created. ``version_id`` is None where the event does not say: ask the bucket."""
+    """An object was created: S3 says so, or the poller's sweep. ``version_id`` is None where it is not said: ask."""
 
     bucket: str
     key: str
@@ -44,6 +44,8 @@ def parse(body: str) -> list[Event]:
         raise ValueError("the message is no JSON object")  # noqa: TRY004 - bad data, not a bad argument
     if message.get("Event") == "s3:TestEvent":
         return []
+    if message.get("task") == "drop":
+        return [Dropped(message["bucket"], message["key"], message.get("version_id"))]
     if "task" in message:
         return [Task(message["task"], Key(message["job_id"], message.get("item", "job")))]
     if message.get("source") == "aws.s3":

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from batchdrop.core.errors import BatchdropError
 from batchdrop.core.model import Batch, Chunk, Job
 from batchdrop.core.states import BatchState, JobState
+from batchdrop.usecases.audit import Audited
 from batchdrop.usecases.recover import Recovered
+from batchdrop.usecases.sweep import Swept
 from batchdrop.usecases.withdraw import Withdrawn
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from batchdrop.ports import Clock, Deadline, Ledger
     from batchdrop.usecases.admit import Admit
+    from batchdrop.usecases.housekeep import Housekeep
     from batchdrop.usecases.observe import Observe
     from batchdrop.usecases.recover import Recover
     from batchdrop.usecases.redrive import Redrive
@@ -38,6 +41,8 @@ class Tick:
     redriven: int = 0
     recovered: Recovered = field(default_factory=Recovered)
     withdrawn: Withdrawn = field(default_factory=Withdrawn)
+    swept: Swept = field(default_factory=Swept)
+    audited: Audited = field(default_factory=Audited)
     odd_statuses: tuple[str, ...] = ()
     unknown_batches: tuple[str, ...] = ()
     troubles: list[str] = field(default_factory=list)
@@ -65,7 +70,7 @@ class Open:
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """Observe, recover, withdraw, re-drive, admit, report. A step that fails does not keep the others from running.
+    """Observe, recover, withdraw, admit, re-drive, keep house, report. A step that fails keeps no other from running.
 
     Steps are made on demand: an idle tick loads no SDK and connects to nothing but the table.
     """
@@ -77,6 +82,7 @@ class Poll:
     withdraw: Callable[[], Withdraw]
     redrive: Callable[[], Redrive]
     admit: Callable[[], Admit]
+    housekeep: Housekeep
     status: Status
 
     def __call__(self, deadline: Deadline) -> Tick:
@@ -88,6 +94,7 @@ class Poll:
             lambda: self._withdraw(found, tick, deadline),
             lambda: self._admit(found, tick, deadline),
             lambda: self._redrive(found, tick, deadline),
+            lambda: self._housekeep(found, tick, deadline),
             lambda: self._report(found, deadline),
         )
         for step in steps:
@@ -127,6 +134,11 @@ class Poll:
         if not found.of(BatchState.QUEUED):
             return
         tick.admitted = self.admit()(found.of_running_jobs(), deadline)
+
+    def _housekeep(self, found: Open, tick: Tick, deadline: Deadline) -> None:
+        kept = self.housekeep(found.jobs.values(), found.batches, deadline)
+        tick.swept, tick.audited = kept.swept, kept.audited
+        tick.troubles += kept.troubles
 
     def _report(self, found: Open, deadline: Deadline) -> None:
         for job in found.jobs.values():

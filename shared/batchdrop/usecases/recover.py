@@ -26,7 +26,7 @@ PAGES = 60
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What became of the unknown ones; ``doubles``: further batches of a same file, cancelled."""
+    """What became of the unknown ones; ``doubles``: further batches of a same file, cancelled and noted."""
 
     adopted: int = 0
     requeued: int = 0
@@ -54,8 +54,9 @@ class Recover:
         for batch in batches:
             made = found.get(batch.file_id or "", [])
             if made:
-                adopted += self._adopt(batch, made[0])
-                doubles += self._cancel(made[1:])
+                if self._adopt(batch, made[0]):
+                    adopted += 1
+                    doubles += self._cancel(batch, made[1:])
             elif is_whole and self._is_settled(batch):
                 requeued += self._fence(batch)
         return Recovered(adopted, requeued, doubles, len(batches) - adopted - requeued)
@@ -80,11 +81,15 @@ class Recover:
         now = self.clock.now()
         return self.ledger.adopt(batch, remote, now=now, check_at=pace.in_flight(now))
 
-    def _cancel(self, doubles: Sequence[RemoteBatch]) -> int:
+    def _cancel(self, batch: Batch, doubles: Sequence[RemoteBatch]) -> int:
+        """What the adopted one leaves over. Where another poller adopted, the audit finds out which is which."""
+        now, new = self.clock.now(), 0
         for remote in doubles:
+            what = "cancelled: a second batch of the same input file"
+            new += self.ledger.record_orphan(remote, batch.key, what=what, now=now, expires=now + pace.KEPT)
             with suppress(Rejected):  # it may have ended meanwhile
                 self.api.cancel(remote.id)
-        return len(doubles)
+        return new
 
     def _is_settled(self, batch: Batch) -> bool:
         return batch.intent_at is not None and self.clock.now() >= batch.intent_at + dt.timedelta(seconds=self.settle)

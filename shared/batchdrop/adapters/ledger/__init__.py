@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from batchdrop.adapters.ledger.batches import BatchWrites
+from batchdrop.adapters.ledger.housekeeping import HousekeepingRecords
 from batchdrop.adapters.ledger.jobs import JobWrites
 from batchdrop.adapters.ledger.reads import Reads
 
 
-class TableLedger(Reads, JobWrites, BatchWrites):
+class TableLedger(Reads, JobWrites, BatchWrites, HousekeepingRecords):
     """Implements ``ports.Ledger`` on any ``Table``."""
