@@ -1,6 +1,6 @@
 """Lambda: one tick. Triggers: the schedule, the submitter when a plan is done, or anybody who wants a look now.
 
-``{"cancel": "<job id>"}`` stops a job first.
+``{"cancel": "<job id>"}`` stops a job first, ``{"redrive": "<job id>"}`` has what was put aside tried again.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     if "cancel" in event:
         cancelled = app().cancel(event["cancel"])
         logger.info("cancel", extra={"job_id": event["cancel"], "cancelled": cancelled})
+    if "redrive" in event:
+        released = app().release(event["redrive"])
+        logger.info("redrive", extra={"job_id": event["redrive"], "released": released})
     tick = app().poll(bootstrap.deadline(context))
     telemetry.count(metrics, telemetry.of_tick(tick))
     seen: dict[str, Any] = msgspec.to_builtins(tick)

@@ -37,6 +37,7 @@ from batchdrop.usecases.plan import Plan
 from batchdrop.usecases.poll import Poll
 from batchdrop.usecases.recover import Recover
 from batchdrop.usecases.redrive import Redrive
+from batchdrop.usecases.release import Release
 from batchdrop.usecases.staging import Stage
 from batchdrop.usecases.status import Status
 from batchdrop.usecases.submit import Submit
@@ -169,6 +170,10 @@ class App:
     def cancel(self) -> Cancel:
         ports = self.ports
         return Cancel(ports.ledger, ports.objects, ports.messages, ports.clock, self.settings.input_bucket)
+
+    @cached_property
+    def release(self) -> Release:
+        return Release(self.ports.ledger, self.ports.clock)
 
     @cached_property
     def collect(self) -> Collect:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from batchdrop.core.housekeeping import Housekeeping, VersionCursor
-    from batchdrop.core.model import AnyItem, Batch, Chunk, Cursor, Job, Key, Source, Usage
+    from batchdrop.core.model import AnyItem, Batch, Chunk, Counts, Cursor, Job, Key, Source, Usage
 
 
 class Clock(Protocol):
@@ -394,6 +394,10 @@ class Ledger(Protocol):
         """Note a batch that was made for item ``of`` and will never be its; True once for each, until it expires."""
         ...
 
+    def parts(self, job_id: str) -> Iterator[Chunk | Batch]:
+        """A job's chunks, each followed by its batches."""
+        ...
+
     # jobs
     def open_job(self, job: Job, *, after: str | None) -> bool:
         """J1. ``job`` is ``planning`` or born ``failed``; ``after``: what ``newest_job`` answered."""
@@ -427,6 +431,10 @@ class Ledger(Protocol):
         """J7: from here on nothing more is bought for a running job; False too where it was asked before."""
         ...
 
+    def rest_assembly(self, job: Job, *, check_at: datetime) -> bool:
+        """J5.rest: out of time, or something is in the way; due again at ``check_at``."""
+        ...
+
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
         """J5.note: how far the outputs are; the job as it is afterwards."""
         ...
@@ -452,8 +460,17 @@ class Ledger(Protocol):
         """C1.claim."""
         ...
 
-    def collect_chunk(self, chunk: Chunk, *, results_bytes: int, errors_bytes: int, unanswered: int) -> bool:
-        """C1. ``unanswered``: requests of this chunk that no fetched batch accounts for, counted as failed."""
+    def rest_chunk(self, chunk: Chunk, *, check_at: datetime, reason: str | None) -> bool:
+        """C1.rest: something is in the way; due again at ``check_at``."""
+        ...
+
+    def collect_chunk(
+        self, chunk: Chunk, *, results_bytes: int, errors_bytes: int, counted: Counts, reason: str | None = None
+    ) -> bool:
+        """C1. ``counted`` is added to the job's counts: what its fetched batches do not account for.
+
+        ``reason``: why it was joined without its answers.
+        """
         ...
 
     # batches, in the order of a batch's life
@@ -479,6 +496,10 @@ class Ledger(Protocol):
 
     def record_intent(self, batch: Batch, *, file_id: str, now: datetime, lease: datetime) -> Batch | None:
         """B3. From here on a batch may exist at the provider."""
+        ...
+
+    def note_unknown(self, batch: Batch) -> bool:
+        """B3.unknown: the caller lives, and does not know whether it made a batch."""
         ...
 
     def record_created(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
@@ -536,7 +557,7 @@ class Ledger(Protocol):
         """B12.claim."""
         ...
 
-    def rest_fetch(self, batch: Batch, *, check_at: datetime, reason: str) -> bool:
+    def rest_fetch(self, batch: Batch, *, check_at: datetime, reason: str | None) -> bool:
         """B12.rest: the provider does not hand the answers over now; due again at ``check_at``."""
         ...
 
@@ -550,6 +571,14 @@ class Ledger(Protocol):
 
     def retire(self, batch: Batch, *, reason: str) -> bool:
         """B14: its job is cancelled, and it will not be bought."""
+        ...
+
+    def quarantine(self, batch: Batch, *, reason: str) -> bool:
+        """B15: whoever works on it dies; its requests are reported as quarantined."""
+        ...
+
+    def release(self, item: AnyItem, *, now: datetime) -> bool:
+        """Its crashes are forgotten, and it is due now."""
         ...
 
     def postpone(self, item: AnyItem, *, check_at: datetime) -> None:

@@ -40,6 +40,8 @@ class Metric(StrEnum):
     LOST_EVENTS = "LostEvents"
     UNKNOWN_BATCHES = "UnknownBatches"
     UNKNOWN_STATUSES = "UnknownStatuses"
+    REQUESTS_QUARANTINED = "RequestsQuarantined"
+    ITEMS_PARKED = "ItemsParked"
     PROVIDER_CALLS = "ProviderCalls"
     COLLECT_TROUBLES = "CollectTroubles"
     POLL_TROUBLES = "PollTroubles"
@@ -85,6 +87,8 @@ def of_tick(tick: Tick) -> dict[Metric, int]:
         Metric.LOST_EVENTS: tick.swept.resent,
         Metric.UNKNOWN_BATCHES: len(tick.unknown_batches),
         Metric.UNKNOWN_STATUSES: len(tick.odd_statuses),
+        Metric.REQUESTS_QUARANTINED: tick.quarantined,
+        Metric.ITEMS_PARKED: tick.parked,
         Metric.PROVIDER_CALLS: tick.calls,
         Metric.POLL_TROUBLES: len(tick.troubles),
     }

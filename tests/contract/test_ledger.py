@@ -9,7 +9,7 @@ import msgspec
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.ledger.table import Table
 from batchdrop.core.change import Change
-from batchdrop.core.model import Key, Usage
+from batchdrop.core.model import Counts, Key, Usage
 from batchdrop.core.states import JobState
 from tests import samples
 from tests.contract.ledgers import planned, put
@@ -77,8 +77,8 @@ def test_a_chunk_is_collected_once_and_the_job_counts_it_down(ledger: TableLedge
     put(table, samples.running(open_chunks=1), samples.chunk())
     chunk = ledger.claim_chunk(samples.chunk(), lease=LATER, now=NOW)
     assert chunk
-    assert ledger.collect_chunk(chunk, results_bytes=10, errors_bytes=0, unanswered=0)
-    assert not ledger.collect_chunk(chunk, results_bytes=10, errors_bytes=0, unanswered=0)
+    assert ledger.collect_chunk(chunk, results_bytes=10, errors_bytes=0, counted=Counts())
+    assert not ledger.collect_chunk(chunk, results_bytes=10, errors_bytes=0, counted=Counts())
     job = ledger.job(JOB_ID)
     assert job
     assert job.open_chunks == 0

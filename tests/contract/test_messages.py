@@ -94,7 +94,7 @@ def test_the_world_is_told_of_a_job_that_ended(aws: Sent) -> None:
         "input": {"bucket": "input", "key": "reviews.jsonl", "version_id": "v1"},
         "output_bucket": "output",
         "outputs": outputs,
-        "counts": {"requests": 3, "completed": 2, "failed": 1, "invalid": 0, "retried": 0},
+        "counts": {"requests": 3, "completed": 2, "failed": 1, "invalid": 0, "retried": 0, "quarantined": 0},
     }
 
 

@@ -84,6 +84,7 @@ def test_a_refused_key_blocks_visibly_and_goes_on_when_it_is_mended(service: Ser
         "failed": 0,
         "invalid": 0,
         "retried": 0,
+        "quarantined": 0,
         "blocked": 0,
     }
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from batchdrop.core import answers, joining, manifest
-from batchdrop.core.joining import NOT_ANSWERED, Index, Joiner
+from batchdrop.core.joining import Index, Joiner
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
@@ -28,7 +28,7 @@ def indexed(*records: bytes) -> tuple[Index, bytes]:
 
 def joiner(*records: bytes) -> Joiner:
     index, held = indexed(*records)
-    return Joiner(index, lambda first, length: held[first : first + length], (NOT_ANSWERED, "given up"))
+    return Joiner(index, lambda first, length: held[first : first + length], ("not_answered", "given up"))
 
 
 def success(custom_id: str) -> bytes:

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING
 
+from batchdrop.core import poison
 from batchdrop.core.lifecycle import OCCUPYING
 
 if TYPE_CHECKING:
@@ -69,7 +70,11 @@ def admitted(
 
 
 def _is_ready(batch: Batch, now: datetime) -> bool:
-    return batch.state == "queued" and (batch.not_before is None or batch.not_before <= now)
+    return (
+        batch.state == "queued"
+        and not poison.is_poisoned(batch)
+        and (batch.not_before is None or batch.not_before <= now)
+    )
 
 
 def _in_turns(batches: Iterable[Batch]) -> Iterator[Batch]:

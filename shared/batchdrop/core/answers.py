@@ -16,7 +16,7 @@ from batchdrop.core.usage import Reported, Tally, salvage
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from batchdrop.core.model import Usage
+    from batchdrop.core.model import Job, Usage
 
 BLOCK = 1 << 20
 
@@ -24,6 +24,8 @@ BLOCK = 1 << 20
 NOT_RUN = frozenset({"batch_expired", "batch_cancelled"})
 #: Code and reason of a request that was never answered because its job was cancelled.
 CANCELLED = ("cancelled", "The job was cancelled before this request was answered.")
+#: The same where it ran for too long.
+DEADLINE = ("deadline", "The job ran for longer than MaxJobHours and ended before this request was answered.")
 NO_ANSWER = ("no_answer", "The provider returned no line for this request.")
 _PASSING = frozenset({0, 408, 409, 429})
 _SERVER_ERROR = 500
@@ -129,6 +131,13 @@ def record(custom_id: str, code: str, message: str) -> bytes:
     """A result line of ours for a request that has no answer, without its newline."""
     error = {"code": code, "message": message}
     return msgspec.json.encode({"id": None, "custom_id": custom_id, "response": None, "error": error})
+
+
+def stopped(job: Job) -> tuple[str, str] | None:
+    """Why a job is stopped before all is answered, as code and reason; None while it is not."""
+    if job.cancel_requested_at is None:
+        return None
+    return DEADLINE if job.code == DEADLINE[0] else CANCELLED
 
 
 class Taken(Enum):

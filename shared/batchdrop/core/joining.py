@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 #: A result line and, for a failure, the error line; each with its newline.
 Joined = tuple[bytes, bytes | None]
 
-NOT_ANSWERED = "not_answered"
-
 _encode = msgspec.json.Encoder().encode
 _MEMBER = re.compile(rb'[\s{,]*"(?:[^"\\]|\\.)*"\s*:\s*', re.DOTALL)
 

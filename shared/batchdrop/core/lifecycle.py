@@ -77,27 +77,59 @@ class Row:
         return self.target if isinstance(self.target, tuple) else (self.target,)
 
 
+_CLAIMED = "claim + 1, lease; a crash if its last holder died"
+
 ROWS = {
     row.id: row
     for row in (
         Row("J1", (), (J.PLANNING, J.FAILED), (Guard.UNBORN,), "the key's pointer to its newest job"),
         Row(
-            "J2", (J.PLANNING,), None, (Guard.CLAIM, Guard.CURSOR), "new cursor; the chunk and its batches, each absent"
+            "J2",
+            (J.PLANNING,),
+            None,
+            (Guard.CLAIM, Guard.CURSOR),
+            "new cursor; the chunk and its batches, each absent; crashes = 0",
         ),
-        Row("J2.claim", (J.PLANNING,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
+        Row(
+            "J2.claim",
+            (J.PLANNING,),
+            None,
+            (Guard.CLAIM, Guard.LEASE_OVER),
+            _CLAIMED,
+        ),
         Row("J2.rest", (J.PLANNING,), None, (Guard.CLAIM,), "lease given back; due at once"),
-        Row("J3", (J.PLANNING,), J.RUNNING, (Guard.CLAIM, Guard.CURSOR), "totals; from here spending is permitted"),
+        Row(
+            "J3",
+            (J.PLANNING,),
+            J.RUNNING,
+            (Guard.CLAIM, Guard.CURSOR),
+            "totals; from here spending is permitted; crashes = 0",
+        ),
         Row("J4", (J.PLANNING,), J.FAILED, (Guard.CLAIM,), "reason"),
         Row("J4.lost", (J.RUNNING,), J.FAILED, (), "the input's version is gone: reason"),
         Row("J5", (J.RUNNING,), J.ASSEMBLING, (Guard.ALL_COLLECTED, Guard.CLAIM), "claim + 1, lease"),
-        Row("J5.claim", (J.ASSEMBLING,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
+        Row(
+            "J5.claim",
+            (J.ASSEMBLING,),
+            None,
+            (Guard.CLAIM, Guard.LEASE_OVER),
+            _CLAIMED,
+        ),
+        Row("J5.rest", (J.ASSEMBLING,), None, (Guard.CLAIM,), "lease given back; due when it is worth another try"),
         Row("J5.note", (J.ASSEMBLING,), None, (Guard.CLAIM,), "how far the outputs are"),
         Row("J6", (J.ASSEMBLING,), (J.COMPLETED, J.CANCELLED), (Guard.CLAIM,), "version ids of the outputs"),
         Row("J7", (J.RUNNING,), None, (Guard.NOT_CANCELLED,), "time of the request"),
         Row("J8.told", (J.COMPLETED, J.CANCELLED, J.FAILED), None, (), "time at which the world was told"),
         Row("J8", (J.COMPLETED, J.CANCELLED, J.FAILED), None, (), "cleaned: no longer due"),
         Row("C0", (), C.OPEN, (Guard.UNBORN,), "part of J2"),
-        Row("C1.claim", (C.OPEN,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
+        Row(
+            "C1.claim",
+            (C.OPEN,),
+            None,
+            (Guard.CLAIM, Guard.LEASE_OVER),
+            _CLAIMED,
+        ),
+        Row("C1.rest", (C.OPEN,), None, (Guard.CLAIM,), "lease given back; due when it is worth another try"),
         Row(
             "C1",
             (C.OPEN,),
@@ -124,9 +156,16 @@ ROWS = {
             (Guard.CLAIM,),
             "file id, intent, claim + 1, lease = now + CreateLeaseSeconds",
         ),
-        Row("B4", (B.CREATING,), B.IN_FLIGHT, (Guard.CLAIM,), "OpenAI's batch id"),
-        Row("B5", (B.CREATING,), B.IN_FLIGHT, (Guard.SAME_FILE,), "OpenAI's batch id (adopted)"),
-        Row("B6.lease", (B.ADMITTED, B.UPLOADING), B.QUEUED, (Guard.CLAIM, Guard.LEASE_OVER), "not before"),
+        Row("B3.unknown", (B.CREATING,), None, (Guard.CLAIM,), "the create's answer was lost: lease given back"),
+        Row("B4", (B.CREATING,), B.IN_FLIGHT, (Guard.CLAIM,), "OpenAI's batch id; crashes = 0"),
+        Row("B5", (B.CREATING,), B.IN_FLIGHT, (Guard.SAME_FILE,), "OpenAI's batch id (adopted); crashes = 0"),
+        Row(
+            "B6.lease",
+            (B.ADMITTED, B.UPLOADING),
+            B.QUEUED,
+            (Guard.CLAIM, Guard.LEASE_OVER),
+            "not before; a crash if it was uploading",
+        ),
         Row("B6.refused", (B.ADMITTED, B.UPLOADING), B.QUEUED, (Guard.CLAIM,), "passing refusal; not before"),
         Row(
             "B7.refused",
@@ -140,7 +179,7 @@ ROWS = {
             (B.CREATING,),
             None,
             (Guard.SAME_FILE, Guard.UNFENCED),
-            "time of the try to delete its file; lease",
+            "time of the try to delete its file; lease; a crash if the creator died",
         ),
         Row("B7.fenced", (B.CREATING,), B.QUEUED, (Guard.SAME_FILE,), "file deleted, none listed; file id removed"),
         Row("B7.ended", (B.UPLOADING, B.CREATING), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),
@@ -154,7 +193,13 @@ ROWS = {
         ),
         Row("B10", (B.IN_FLIGHT,), B.ENDED, (Guard.SAME_BATCH,), "file ids, error codes"),
         Row("B11", (B.ENDED,), B.QUEUED, (Guard.CLAIM,), "failed for a passing reason; not before, file id removed"),
-        Row("B12.claim", (B.ENDED,), None, (Guard.CLAIM, Guard.LEASE_OVER), "claim + 1, lease"),
+        Row(
+            "B12.claim",
+            (B.ENDED,),
+            None,
+            (Guard.CLAIM, Guard.LEASE_OVER),
+            _CLAIMED,
+        ),
         Row("B12.rest", (B.ENDED,), None, (Guard.CLAIM,), "lease given back; due when it is worth another try"),
         Row(
             "B12",
@@ -164,7 +209,7 @@ ROWS = {
             "its usage and counts into the job; the batches of what goes again, each absent",
             job_states=(J.RUNNING,),
         ),
-        Row("B13", (B.QUEUED, B.ADMITTED), B.RETIRED, (Guard.CLAIM,), "the batches that it is split into, each absent"),
+        Row("B13", (B.UPLOADING,), B.RETIRED, (Guard.CLAIM,), "the batches that it is split into, each absent"),
         Row(
             "B14",
             (B.QUEUED, B.ADMITTED, B.BLOCKED),
@@ -176,10 +221,10 @@ ROWS = {
         ),
         Row(
             "B15",
-            tuple(state for state in B if state not in (B.FETCHED, B.RETIRED, B.QUARANTINED)),
+            (B.QUEUED, B.ENDED),
             B.QUARANTINED,
             (Guard.CLAIM,),
-            "five crashes on this item",
+            "five crashes on this item: where its answers are",
         ),
     )
 }

@@ -2,6 +2,7 @@
 
 Fields are the attributes of the table's items (docs/data-model.md). Times are UTC, whole seconds; sizes are bytes;
 byte ranges are half open. ``claim`` counts the invocations that owned an item: a write under an old claim fails.
+``crashes`` counts those that died with it, until the work that they died of is done (``core.poison``).
 """
 
 from __future__ import annotations
@@ -71,13 +72,17 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """A job's requests. ``invalid`` lines are part of ``failed``; ``retried`` counts executions beyond the first."""
+    """A job's requests. ``invalid`` and ``quarantined`` ones are part of ``failed``.
+
+    ``retried`` counts executions beyond the first; ``quarantined``, requests given up because work on them crashed.
+    """
 
     requests: int = 0
     completed: int = 0
     failed: int = 0
     invalid: int = 0
     retried: int = 0
+    quarantined: int = 0
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +93,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     claim: int = 0
     token: str | None = None
     lease_until: datetime | None = None
+    crashes: int = 0
     next_check_at: datetime | None = None
     due: str | None = None
     reason: str | None = None

@@ -71,9 +71,14 @@ def upload_name(job: str, item: str, claim: int) -> str:
     return f"{job}.{item.replace('#', '-')}.{claim}.jsonl"
 
 
+def chunk_prefix(job: str, chunk: int) -> str:
+    """Where all that is made for a chunk lies in the work bucket."""
+    return f"{job}/chunk-{chunk:06d}/"
+
+
 def staged_key(job: str, chunk: int) -> str:
     """The chunk's requests as they go to the provider, grouped by (model, endpoint)."""
-    return f"{job}/chunk-{chunk:06d}/requests.jsonl"
+    return f"{chunk_prefix(job, chunk)}requests.jsonl"
 
 
 def manifest_key(job: str, chunk: int) -> str:

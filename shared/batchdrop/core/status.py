@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from batchdrop.core import poison
 from batchdrop.core.lifecycle import FINAL
-from batchdrop.core.model import attributes
-from batchdrop.core.states import BatchState, JobState
+from batchdrop.core.model import Batch, Chunk, Job, attributes
+from batchdrop.core.states import BatchState, ChunkState, JobState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from batchdrop.core.model import Batch, Job
+    from batchdrop.core.model import AnyItem
+
+#: Items that are named in full at the most.
+TOLD = 20
+_UNDER_WAY = frozenset({BatchState.IN_FLIGHT, ChunkState.COLLECTED, *FINAL})
 
 
-def report(job: Job, batches: Iterable[Batch]) -> dict[str, Any]:
-    """The status of ``job``, of which ``batches`` are all that there are so far.
+def report(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
+    """The status of ``job``, of which ``parts`` are all the chunks and batches that there are so far.
 
     While batches run, their finished requests are counted as the provider counts them.
     """
-    batches = list(batches)
+    parts = list(parts)
+    batches = [part for part in parts if isinstance(part, Batch)]
     states: Counter[str] = Counter()
     running = blocked = failing = 0
     for batch in batches:
@@ -45,10 +51,12 @@ def report(job: Job, batches: Iterable[Batch]) -> dict[str, Any]:
             "failed": counts.failed + failing,
             "invalid": counts.invalid,
             "retried": counts.retried,
+            "quarantined": counts.quarantined,
             "blocked": blocked,
         },
         "mapped_ids": job.mapped_ids,
-        **_waiting(batches),
+        **_waiting(job, parts),
+        **_quarantined(parts),
         "batches": dict(sorted(states.items())),
         "usage": {model: attributes(usage) for model, usage in sorted(job.usage.items())},
         "times": _times(job),
@@ -56,21 +64,33 @@ def report(job: Job, batches: Iterable[Batch]) -> dict[str, Any]:
     }
 
 
-def _waiting(batches: Iterable[Batch]) -> dict[str, Any]:
-    """Why batches that are not under way were put off or blocked, and when the next of them is due."""
-    found: dict[str, list[Batch]] = defaultdict(list)
-    for batch in batches:
-        if batch.reason and batch.state not in (BatchState.IN_FLIGHT, *FINAL):
-            found[batch.reason].append(batch)
+def _waiting(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
+    """Why what is not under way was put off, blocked or parked, and when the next of it is tried."""
+    found: dict[str, list[AnyItem]] = defaultdict(list)
+    for item in (job, *parts):
+        if poison.is_parked(item) and item.due:
+            found[f"parked: it crashed {item.crashes} times and is tried every hour; see the logs"].append(item)
+        elif not isinstance(item, Job) and item.reason and item.state not in _UNDER_WAY:
+            found[item.reason].append(item)
     told = [
         {
             "reason": reason,
-            "batches": len(some),
-            "next_try_at": min(str(msgspec.to_builtins(b.next_check_at)) for b in some),
+            "batches": sum(isinstance(item, Batch) for item in some),
+            "next_try_at": min(str(msgspec.to_builtins(item.next_check_at)) for item in some),
         }
         for reason, some in sorted(found.items())
     ]
     return {"waiting": told} if told else {}
+
+
+def _quarantined(parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
+    """What was given up, and where its answers are; the first of many."""
+    told = [{"item": part.item, "reason": part.reason} for part in parts if not part.due and _is_given_up(part)]
+    return {"quarantined": told[:TOLD]} if told else {}
+
+
+def _is_given_up(part: Chunk | Batch) -> bool:
+    return part.state is BatchState.QUARANTINED or (isinstance(part, Chunk) and poison.is_poisoned(part))
 
 
 def digest(status: dict[str, Any]) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from batchdrop.core import naming
+from batchdrop.core import naming, poison
 from batchdrop.core.assembly import Span
+from batchdrop.core.errors import BatchdropError
 from batchdrop.core.model import Chunk, Job
 from batchdrop.core.publishing import Claimant, Holder, claimant, holder
 from batchdrop.core.states import ChunkState, JobState
@@ -46,13 +47,23 @@ class Assemble:
         mine = self.ledger.claim_job(job, lease=pace.lease(now, deadline), now=now)
         if mine is None:
             return None
-        run = Concatenate(self.ledger, self.objects, self.output_bucket, mine, deadline)
+        if poison.is_parked(mine):
+            self.ledger.postpone(mine, check_at=now + pace.PARKED)
+        ended = self._assembled(mine, deadline)
+        return ended and self.announce(ended)
+
+    def _assembled(self, job: Job, deadline: Deadline) -> Job | None:
+        """The job at its end. One that is not there yet is given back: the next invocation goes on at once."""
+        run = Concatenate(self.ledger, self.objects, self.output_bucket, job, deadline)
         try:
             outputs = self._deliver(run)
         except Unfinished:
+            self.ledger.rest_assembly(job, check_at=self.clock.now())
             return None
-        ended = self.ledger.finish_job(run.job, outputs, self.clock.now())
-        return ended and self.announce(ended)
+        except BatchdropError as trouble:
+            self.ledger.rest_assembly(job, check_at=pace.again(self.clock.now(), trouble))
+            raise
+        return self.ledger.finish_job(run.job, outputs, self.clock.now())
 
     def _deliver(self, run: Concatenate) -> dict[str, dict[str, str]]:
         """Every output in its place; which version of which object that is."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from batchdrop.core import naming
+from batchdrop.core import naming, poison
 from batchdrop.core.model import Batch, Job
+from batchdrop.core.states import BatchState
 from batchdrop.core.status import is_final
 from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, ObjectStore
 from batchdrop.usecases import pace
@@ -35,7 +37,7 @@ class Clean:
         parts = naming.parts_prefix(job.stem, job.job_id)
         if not self.objects.delete_prefix(self.output_bucket, parts, deadline):
             return False
-        if not self.objects.delete_prefix(self.work_bucket, f"{job.job_id}/", deadline):
+        if not all(self.objects.delete_prefix(self.work_bucket, prefix, deadline) for prefix in self._scratch(job)):
             return False
         now = self.clock.now()
         return self.ledger.note_cleaned(job, now=now, expires=now + pace.KEPT)
@@ -53,7 +55,20 @@ class Clean:
                 return False
         return True
 
+    def _scratch(self, job: Job) -> Iterator[str]:
+        """Prefixes in the work bucket, without what was fetched for chunks that could not be joined."""
+        if not job.counts.quarantined:
+            yield f"{job.job_id}/"
+            return
+        for chunk in self.ledger.chunks(job.job_id):
+            if not poison.is_poisoned(chunk):
+                yield naming.chunk_prefix(job.job_id, chunk.number)
+        yield _note_key(job)
+
     def _delete_files_of(self, batch: Batch) -> None:
+        """All but the answers that could not be fetched: their ids are told to the user."""
+        if batch.state is BatchState.QUARANTINED:
+            return
         for file_id in filter(None, (batch.file_id, batch.output_file_id, batch.error_file_id)):
             self.api.delete_file(file_id)
 

@@ -77,7 +77,8 @@ class Collect:
     def _job(self, job: Job, deadline: Deadline) -> None:
         if not is_final(job):
             ended = self.assemble(job, deadline)
-            if ended is not None and _has_time(deadline):
+            # What was given up stays open until the poller has seen and counted it.
+            if ended is not None and not ended.counts.quarantined and _has_time(deadline):
                 self.clean(ended, deadline)
         elif job.cleaned_at is None:
             # The call that ended it may have died before it could say so.

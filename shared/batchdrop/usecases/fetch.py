@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from batchdrop.core import admission, answers, naming, retrying
+from batchdrop.core import admission, answers, naming, poison, retrying
 from batchdrop.core.answers import Sieve, Taken
-from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
+from batchdrop.core.errors import BatchdropError, Rejected, RetryLater
 from batchdrop.core.model import Batch, Job, Source, Usage
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import BatchApi, Clock, Deadline, Fetched, Ledger, LineError, Messages, ObjectStore
@@ -22,7 +21,6 @@ from batchdrop.usecases import dividing, pace
 DOWNLOADS = 3  #: tries within one invocation; then the queue and the poller try again
 RESTART_SECONDS = 120.0  #: no new download with less than this left
 GRACE = timedelta(hours=1)  #: for so long a missing file may still turn up; one with answers in it, for ever
-REST_SECONDS = 60.0  #: until the provider is asked again, where it does not say for how long it wants peace
 
 Otherwise = tuple[str, str] | None  #: code and reason of what was never answered; None where it goes again
 
@@ -51,7 +49,7 @@ class Fetch:
     keep_openai_files: bool = False
 
     def __call__(self, batch: Batch, deadline: Deadline) -> bool:
-        """Whether the batch is fetched now. ``RetryLater`` where the provider does not hand the answers over."""
+        """Whether the batch is done now. ``RetryLater`` where the provider does not hand the answers over."""
         job = self.ledger.job(batch.job_id)
         if job is None or job.state is not JobState.RUNNING or batch.state is not BatchState.ENDED:
             return False
@@ -59,11 +57,12 @@ class Fetch:
         mine = self.ledger.claim_ended(batch, lease=pace.lease(now, deadline), now=now)
         if mine is None:
             return False
+        if poison.is_poisoned(mine):
+            return self.ledger.quarantine(mine, reason=_where_its_answers_are(mine))
         try:
             return self._after_refusal(mine) if _was_refused(mine) else self._after_work(job, mine, deadline)
-        except (RetryLater, Misconfigured) as trouble:
-            wait = trouble.after if isinstance(trouble, RetryLater) and trouble.after else REST_SECONDS
-            check_at = self.clock.now() + timedelta(seconds=math.ceil(wait))
+        except BatchdropError as trouble:
+            check_at = pace.again(self.clock.now(), trouble)
             # What the provider said of a refused batch stands nowhere else: its requests are to be told it.
             reason = (mine.error_codes and mine.reason) or str(trouble)[:500]
             self.ledger.rest_fetch(mine, check_at=check_at, reason=reason)
@@ -74,17 +73,18 @@ class Fetch:
     def _after_work(self, job: Job, batch: Batch, deadline: Deadline) -> bool:
         ids = self._ids(batch)
         otherwise = None if batch.attempt < job.options.max_attempts else answers.NO_ANSWER
-        if job.cancel_requested_at is not None:
-            otherwise = answers.CANCELLED
-        sieve = self._store_answers(batch, ids, deadline, otherwise)
+        stopped = answers.stopped(job)
+        sieve = self._store_answers(batch, ids, deadline, stopped or otherwise, run_only=stopped is not None)
         missing = sieve.missing
         waves = [self._wave(batch, missing, attempt=batch.attempt + 1)] if missing else []
         return self._record(batch, Fetched(sieve.completed, sieve.failed, len(missing), sieve.usage), waves)
 
-    def _store_answers(self, batch: Batch, ids: dict[str, int], deadline: Deadline, otherwise: Otherwise) -> Sieve:
+    def _store_answers(
+        self, batch: Batch, ids: dict[str, int], deadline: Deadline, otherwise: Otherwise, *, run_only: bool
+    ) -> Sieve:
         """Write the final records; ``otherwise``, if nothing goes again, is the error of what was never answered."""
         for attempt in range(DOWNLOADS):
-            sieve = Sieve(ids, run_only=otherwise == answers.CANCELLED)
+            sieve = Sieve(ids, run_only=run_only)
             try:
                 self._write_answers(batch, self._sifted(batch, sieve, list(ids), otherwise))
             except RetryLater:
@@ -169,9 +169,12 @@ class Fetch:
     # what both have in common
 
     def _record(self, batch: Batch, fetched: Fetched, follow_ups: list[Batch]) -> bool:
-        done = self.ledger.record_fetched(batch, fetched, follow_ups, now=self.clock.now())
+        now = self.clock.now()
+        done = self.ledger.record_fetched(batch, fetched, follow_ups, now=now)
         if done and follow_ups:
             self.messages.tick()
+        if not done:
+            self.ledger.rest_fetch(batch, check_at=now + pace.REST, reason=batch.reason)
         return done
 
     def _write_answers(self, batch: Batch, records: Iterator[bytes]) -> None:
@@ -203,6 +206,14 @@ class Fetch:
         self.objects.write(self.work_bucket, key, answers.packed(chosen()))
         source = Source(bucket=self.work_bucket, key=key, first_byte=0, end_byte=size)
         return dividing.child(batch, "r", source, len(ordinals), now=self.clock.now(), attempt=attempt)
+
+
+def _where_its_answers_are(batch: Batch) -> str:
+    """What a person needs to get at answers that are paid for and that no function of ours can take."""
+    files = [f"{name} {id_}" for name, id_ in (("output", batch.output_file_id), ("error", batch.error_file_id)) if id_]
+    kept = f"; its files are kept there: {', '.join(files)}" if files else ""
+    crashes = f"Fetching its answers crashed {batch.crashes} times"
+    return f"{poison.QUARANTINED}: {crashes}. It is {batch.openai_batch_id or 'no batch'} at the provider{kept}."
 
 
 def _was_refused(batch: Batch) -> bool:

@@ -13,9 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from batchdrop.core import answers, naming
-from batchdrop.core.errors import Rejected
-from batchdrop.core.joining import NOT_ANSWERED, Index, Joined, Joiner, own_id, selected, staged_id
+from batchdrop.core import answers, naming, poison, unanswered
+from batchdrop.core.errors import BatchdropError, Rejected
+from batchdrop.core.joining import Index, Joined, Joiner, own_id, selected, staged_id
 from batchdrop.core.lifecycle import FINAL
 from batchdrop.core.model import Batch, Chunk, Job, Source
 from batchdrop.core.states import BatchState, ChunkState, JobState
@@ -48,14 +48,29 @@ class Join:
             return False
         now = self.clock.now()
         mine = self.ledger.claim_chunk(fresh or chunk, lease=pace.lease(now, deadline), now=now)
-        return mine is not None and self._join(job, mine, batches)
+        if mine is None:
+            return False
+        if poison.is_parked(mine):
+            self.ledger.postpone(mine, check_at=now + pace.PARKED)
+        try:
+            done = self._join(job, mine, batches)
+        except BatchdropError as trouble:
+            self.ledger.rest_chunk(mine, check_at=pace.again(self.clock.now(), trouble), reason=str(trouble)[:500])
+            raise
+        if not done:
+            self.ledger.rest_chunk(mine, check_at=self.clock.now() + pace.REST, reason=mine.reason)
+        return done
 
     def _join(self, job: Job, chunk: Chunk, batches: list[Batch]) -> bool:
+        """A chunk that crashes whoever joins it is joined without its answers: they are left where they are."""
+        given_up = self._where_its_answers_are(chunk) if poison.is_poisoned(chunk) else None
+        fetched = [batch for batch in batches if batch.state is BatchState.FETCHED]
         with ExitStack() as stack:
             gathered, failures = _temporary(self.spool, stack), _temporary(self.spool, stack)
-            joiner = Joiner(Index(), partial(_read_at, gathered.fileno()), _why_not(job, batches))
+            why = (poison.QUARANTINED, given_up) if given_up else unanswered.why(job, batches)
+            joiner = Joiner(Index(), partial(_read_at, gathered.fileno()), why)
             results = _Count()
-            joined = self._windows(chunk, batches, joiner, gathered, _Staged(self, chunk, stack))
+            joined = self._windows(chunk, [] if given_up else fetched, joiner, gathered, _Staged(self, chunk, stack))
             self._write(job, chunk, "results", results.of(_results(joined, failures)))
             errors_bytes = failures.tell()
             if results.lines != chunk.requests:
@@ -63,9 +78,15 @@ class Join:
             if errors_bytes:
                 failures.seek(0)
                 self._write(job, chunk, "errors", answers.blocks(failures.read))
+        counted = unanswered.counts(batches, joiner.unanswered, given_up=given_up is not None)
         return self.ledger.collect_chunk(
-            chunk, results_bytes=results.bytes, errors_bytes=errors_bytes, unanswered=joiner.unanswered
+            chunk, results_bytes=results.bytes, errors_bytes=errors_bytes, counted=counted, reason=given_up
         )
+
+    def _where_its_answers_are(self, chunk: Chunk) -> str:
+        folder = naming.chunk_prefix(chunk.job_id, chunk.number)
+        where = f"what was fetched for it is in s3://{self.work_bucket}/{folder}"
+        return f"{poison.QUARANTINED}: Joining these lines crashed {poison.CRASHES} times; {where}"
 
     def _windows(
         self, chunk: Chunk, batches: list[Batch], joiner: Joiner, gathered: IO[bytes], staged: _Staged
@@ -74,7 +95,7 @@ class Join:
         keys = [
             naming.answers_key(batch.job_id, batch.chunk, batch.name)
             for batch in batches
-            if batch.state is BatchState.FETCHED and batch.completed + batch.failed
+            if batch.completed + batch.failed
         ]
         windows = self._count(keys)
         size = max(1, -(-chunk.requests // windows))
@@ -186,12 +207,3 @@ def _read_at(descriptor: int, first_byte: int, length: int) -> bytes:
 
 def _is_complete(chunk: Chunk | None, batches: list[Batch]) -> bool:
     return chunk is not None and chunk.state is ChunkState.OPEN and all(batch.state in FINAL for batch in batches)
-
-
-def _why_not(job: Job, batches: list[Batch]) -> tuple[str, str]:
-    """Why a request may have no record, as code and reason: what is known of the batches that were given up."""
-    if job.cancel_requested_at is not None:
-        return answers.CANCELLED
-    given_up = [batch for batch in batches if batch.state in FINAL and batch.state is not BatchState.FETCHED]
-    reasons = dict.fromkeys(batch.reason for batch in given_up if batch.reason)
-    return NOT_ANSWERED, "; ".join(reasons) or "The batch of this request was given up before it was answered."

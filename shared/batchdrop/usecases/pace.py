@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from batchdrop.core.errors import RetryLater
+
 if TYPE_CHECKING:
+    from batchdrop.core.errors import BatchdropError
     from batchdrop.ports import Deadline
 
 Result = TypeVar("Result")
@@ -32,6 +36,10 @@ EVERY = dt.timedelta(minutes=5)
 CANCEL = dt.timedelta(minutes=15)
 #: The error file of an ended batch shows up within this time, or not at all.
 FILES = dt.timedelta(minutes=10)
+#: Work that crashes its function time and again is tried this often.
+PARKED = dt.timedelta(hours=1)
+#: What is in the way of a fetch, a join or an assembly is looked at again after this, unless it says when.
+REST = dt.timedelta(minutes=1)
 #: Chunks and batches of ended jobs stay readable for this long.
 KEPT = dt.timedelta(days=30)
 
@@ -39,6 +47,12 @@ KEPT = dt.timedelta(days=30)
 def lease(now: dt.datetime, deadline: Deadline) -> dt.datetime:
     """Until the platform has surely killed this invocation."""
     return now + dt.timedelta(seconds=int(deadline.remaining()) + 60)
+
+
+def again(now: dt.datetime, trouble: BatchdropError) -> dt.datetime:
+    """When to try again what this was in the way of."""
+    after = trouble.after if isinstance(trouble, RetryLater) else None
+    return now + (dt.timedelta(seconds=math.ceil(after)) if after else REST)
 
 
 def in_flight(now: dt.datetime) -> dt.datetime:

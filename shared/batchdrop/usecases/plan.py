@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core import limits
+from batchdrop.core import limits, poison
 from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.model import InvalidLines, Job, Usage
 from batchdrop.core.planning import Cutter
@@ -88,12 +88,15 @@ class _Planning:
 
     def run(self) -> Job | None:
         try:
+            if poison.is_poisoned(self.job):
+                raise _poisoned(self.job)
             match self._read():
                 case _Pass.WHOLE:
                     return self._start()
                 case _Pass.OUT_OF_TIME:
                     return self._rest()
                 case _Pass.LOST:
+                    self._rest()
                     return None
         except Rejected as error:
             return self._fail(error)
@@ -178,6 +181,15 @@ def _cuts(source: Input, cutter: Cutter) -> Iterator[Cut]:
         source.forget(cutter.needs_from)
         del piece  # it may be one long line, and copying its chunk reads it once more
     yield from cutter.finish()
+
+
+def _poisoned(job: Job) -> Rejected:
+    """Nothing is known of what it dies of, but where."""
+    where = f"behind line {job.cursor.lines:,}" if job.cursor.lines else "at its first lines"
+    return Rejected(
+        poison.QUARANTINED,
+        f"Reading the file crashed {job.crashes} times {where}; nothing was run. The submitter's log has the cause.",
+    )
 
 
 def _invalid_lines(cut: Cut) -> Rejected:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from batchdrop.core import poison
 from batchdrop.core.errors import BatchdropError
 from batchdrop.core.model import Batch, Chunk, Job
 from batchdrop.core.states import BatchState, JobState
@@ -43,6 +44,8 @@ class Tick:
     withdrawn: Withdrawn = field(default_factory=Withdrawn)
     swept: Swept = field(default_factory=Swept)
     audited: Audited = field(default_factory=Audited)
+    quarantined: int = 0
+    parked: int = 0
     odd_statuses: tuple[str, ...] = ()
     unknown_batches: tuple[str, ...] = ()
     troubles: list[str] = field(default_factory=list)
@@ -58,6 +61,22 @@ class Open:
 
     def of(self, *states: BatchState) -> list[Batch]:
         return [batch for batch in self.batches if batch.state in states]
+
+    def parts(self, job_id: str) -> list[Chunk | Batch]:
+        """The open chunks and batches of one job."""
+        parts: list[Chunk | Batch] = [*self.chunks, *self.batches]
+        return [part for part in parts if part.job_id == job_id]
+
+    @property
+    def quarantined(self) -> int:
+        """Requests of open jobs that were given up; a plan counts as one."""
+        failed = sum(job.code == poison.QUARANTINED for job in self.jobs.values())
+        return failed + sum(job.counts.quarantined for job in self.jobs.values())
+
+    @property
+    def parked(self) -> int:
+        """Items that cannot even be given up."""
+        return sum(map(poison.is_parked, self.jobs.values())) + sum(map(poison.is_parked, self.chunks))
 
     def of_cancelled_jobs(self) -> list[Batch]:
         asked = {job.job_id for job in self.jobs.values() if job.cancel_requested_at is not None}
@@ -88,6 +107,7 @@ class Poll:
     def __call__(self, deadline: Deadline) -> Tick:
         found = _sorted(self.ledger.open_items())
         tick = Tick(len(found.jobs), len(found.batches), len(found.of(BatchState.BLOCKED)))
+        tick.quarantined, tick.parked = found.quarantined, found.parked
         steps: tuple[Callable[[], None], ...] = (
             lambda: self._observe(found, tick, deadline),
             lambda: self._recover(found, tick),
@@ -117,7 +137,9 @@ class Poll:
 
     def _recover(self, found: Open, tick: Tick) -> None:
         now = self.clock.now()
-        lost = [batch for batch in found.of(BatchState.CREATING) if batch.lease_until and batch.lease_until <= now]
+        lost = [
+            batch for batch in found.of(BatchState.CREATING) if batch.lease_until is None or batch.lease_until <= now
+        ]
         if lost:
             tick.recovered = self.recover()(lost)
 
@@ -143,7 +165,7 @@ class Poll:
     def _report(self, found: Open, deadline: Deadline) -> None:
         for job in found.jobs.values():
             if deadline.remaining() > 1 and job.state in (JobState.PLANNING, JobState.RUNNING, JobState.ASSEMBLING):
-                self.status.refresh(job, [batch for batch in found.batches if batch.job_id == job.job_id])
+                self.status.refresh(job, found.parts(job.job_id))
 
 
 def _sorted(items: Iterable[Job | Chunk | Batch]) -> Open:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from batchdrop.core import poison
 from batchdrop.core.model import Batch, Chunk, Job
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.usecases import pace
@@ -59,6 +60,8 @@ class Redrive:
 
     def _move_batch(self, batch: Batch) -> bool:
         now = self.clock.now()
+        if batch.state is BatchState.QUEUED and poison.is_poisoned(batch):
+            return self.ledger.quarantine(batch, reason=_of_submission(batch))
         if batch.state is BatchState.ENDED:
             return self._collect(batch)
         is_abandoned = batch.state in (BatchState.ADMITTED, BatchState.UPLOADING)
@@ -73,6 +76,10 @@ class Redrive:
 
     def _postpone(self, item: AnyItem) -> None:
         self.ledger.postpone(item, check_at=self.clock.now() + pace.WORKED_ON)
+
+
+def _of_submission(batch: Batch) -> str:
+    return f"{poison.QUARANTINED}: Submitting its requests crashed {batch.crashes} times; none of them was run."
 
 
 def _is_joinable(chunk: Chunk, jobs: Mapping[str, Job], busy: set[tuple[str, int]]) -> bool:

@@ -15,7 +15,7 @@ from batchdrop.ports import IfAbsent, IfMatch
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from batchdrop.core.model import Batch, Job
+    from batchdrop.core.model import Batch, Chunk, Job
     from batchdrop.ports import Clock, Ledger, ObjectStore, Precondition
 
 #: Looks at who holds the name, where others write at the same time.
@@ -41,10 +41,10 @@ class Status:
             if self._write_as(naming.output_key(name, "status"), us, job):
                 return
 
-    def refresh(self, job: Job, open_batches: Iterable[Batch]) -> bool:
+    def refresh(self, job: Job, open_parts: Iterable[Chunk | Batch]) -> bool:
         """Write if something is new: at most once a minute in the job's first hour, then every ten minutes."""
         now = self.clock.now()
-        digest = status.digest(status.report(job, open_batches))
+        digest = status.digest(status.report(job, open_parts))
         if digest == job.status_digest or (job.status_due_at and now < job.status_due_at):
             return False
         self(job)
@@ -67,7 +67,7 @@ class Status:
         return False
 
     def _body(self, job: Job) -> bytes:
-        return msgspec.json.format(msgspec.json.encode(status.report(job, self.ledger.batches(job.job_id))))
+        return msgspec.json.format(msgspec.json.encode(status.report(job, self.ledger.parts(job.job_id))))
 
 
 def _names(job: Job) -> list[str]:

@@ -51,13 +51,13 @@ class Submit:
         batch = self.ledger.get(key)
         if not isinstance(batch, Batch) or batch.state is not BatchState.ADMITTED:
             return Submitted.STALE
-        if pieces := self._pieces(batch):
-            return self._split(batch, pieces)
         metadata = self._metadata(batch)
         uploading = self.ledger.claim_upload(batch, lease=pace.lease(self.clock.now(), deadline))
         if uploading is None:
             return Submitted.STALE
         try:
+            if pieces := self._pieces(uploading):
+                return self._split(uploading, pieces)
             file_id = self._upload(uploading, deadline)
         except REFUSALS as refusal:
             return self._refused(uploading, refusal)
@@ -88,6 +88,7 @@ class Submit:
                 metadata=metadata | claim,
             )
         except OutcomeUnknown:
+            self.ledger.note_unknown(creating)
             return Submitted.UNKNOWN
         except REFUSALS as refusal:
             return self._refused(creating, refusal)

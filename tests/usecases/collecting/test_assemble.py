@@ -125,7 +125,7 @@ def test_a_job_whose_requests_were_all_given_up_still_delivers(world: World) -> 
     world.collect(world.chunk(job))
 
     assert world.job(job).state is JobState.COMPLETED
-    assert rows(world.output("reviews.results.jsonl"))[0]["error"]["code"] == "not_answered"
+    assert rows(world.output("reviews.results.jsonl"))[0]["error"]["code"] == "quarantined"
 
 
 def test_death_at_any_call_of_a_large_assembly_publishes_the_same_once(tmp_path: Path) -> None:

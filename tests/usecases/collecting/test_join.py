@@ -156,10 +156,11 @@ def test_requests_of_a_batch_that_was_given_up_are_reported_with_its_reason(worl
     assert ids(world.part(job, "results")) == ["a", "b", "c"]
     errors = rows(world.part(job, "errors"))
     assert [(error["line"], error["code"], error["reason"]) for error in errors] == [
-        (2, "not_answered", "It crashed five times."),
-        (3, "not_answered", "It crashed five times."),
+        (2, "quarantined", "It crashed five times."),
+        (3, "quarantined", "It crashed five times."),
     ]
-    assert world.job(job).counts.failed == 2
+    counts = world.job(job).counts
+    assert (counts.completed, counts.failed, counts.quarantined) == (1, 2, 2)
 
 
 def test_joining_again_gives_the_same_bytes_and_counts_once(world: World, join: JoinIt) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, plain, replaced, step, to, with_job
+from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, to, with_job
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import FINAL, Guard, rank
 from batchdrop.core.states import BatchState
@@ -66,6 +66,9 @@ class BatchWrites:
         )
         return replaced(batch, change) if self._table.commit([change]) else None
 
+    def note_unknown(self, batch: Batch) -> bool:
+        return self._table.commit([step("B3.unknown", batch, lease_until=None)])
+
     def record_created(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
         return self._table.commit([step("B4", batch, **_in_flight(remote, now, check_at))])
 
@@ -78,11 +81,13 @@ class BatchWrites:
         row = _REQUEUES.get(batch.state, "B6.lease" if lease_over else "B6.refused")
         refusals = batch.refusals + (not lease_over and batch.state is not BatchState.BLOCKED)
         fresh = _FRESH | {"not_before": not_before, "next_check_at": not_before, "refusals": refusals, "reason": reason}
-        return self._table.commit([step(row, batch, guards={Guard.LEASE_OVER: now}, **fresh)])
+        crashed = died(batch, now) if lease_over and batch.state is BatchState.UPLOADING else {}
+        return self._table.commit([step(row, batch, guards={Guard.LEASE_OVER: now}, **fresh, **crashed)])
 
     def record_fence(self, batch: Batch, *, now: datetime, lease: datetime) -> Batch | None:
         guards = {Guard.SAME_FILE: batch.file_id}
-        change = step("B7.fence", batch, guards=guards, fenced_at=now, lease_until=lease, next_check_at=lease)
+        held: dict[str, Any] = {"fenced_at": now, "lease_until": lease, "next_check_at": lease}
+        change = step("B7.fence", batch, guards=guards, **held, **died(batch, now))
         return replaced(batch, change) if self._table.commit([change]) else None
 
     def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:
@@ -146,10 +151,11 @@ class BatchWrites:
             claim=batch.claim + 1,
             lease_until=lease,
             next_check_at=lease,
+            **died(batch, now),
         )
         return replaced(batch, change) if self._table.commit([change]) else None
 
-    def rest_fetch(self, batch: Batch, *, check_at: datetime, reason: str) -> bool:
+    def rest_fetch(self, batch: Batch, *, check_at: datetime, reason: str | None) -> bool:
         return self._table.commit([step("B12.rest", batch, lease_until=None, next_check_at=check_at, reason=reason)])
 
     def record_fetched(self, batch: Batch, fetched: Fetched, follow_ups: Iterable[Batch], *, now: datetime) -> bool:
@@ -179,11 +185,19 @@ class BatchWrites:
     def retire(self, batch: Batch, *, reason: str) -> bool:
         return self._table.commit(with_job(step("B14", batch, reason=reason, **_GONE)))
 
+    def quarantine(self, batch: Batch, *, reason: str) -> bool:
+        return self._table.commit([step("B15", batch, reason=reason, **_GONE)])
+
     def postpone(self, item: AnyItem, *, check_at: datetime) -> None:
         if item.state not in FINAL:
             guards = {Guard.CLAIM: item.claim}
             assign = to(next_check_at=check_at)
             self._table.commit([Change(item.key, states=(item.state,), guards=guards, assign=assign)])
+
+    def release(self, item: AnyItem, *, now: datetime) -> bool:
+        guards = {Guard.CLAIM: item.claim}
+        change = Change(item.key, None, (item.state,), guards, assign=to(next_check_at=now), drop=("crashes",))
+        return self._table.commit([change])
 
 
 def _in_flight(remote: RemoteBatch, now: datetime, check_at: datetime) -> dict[str, Any]:
@@ -193,6 +207,7 @@ def _in_flight(remote: RemoteBatch, now: datetime, check_at: datetime) -> dict[s
         "in_flight_at": now,
         "next_check_at": check_at,
         "lease_until": None,
+        "crashes": None,
         "reason": None,
         **_seen(remote),
     }

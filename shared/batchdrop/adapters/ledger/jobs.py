@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchdrop.adapters.ledger.reads import pointer_key
-from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, plain, replaced, step, to, with_job
+from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, to, with_job
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import Guard
 from batchdrop.core.model import Chunk, Item, Job
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from batchdrop.adapters.ledger.table import Table
     from batchdrop.core.change import Path
-    from batchdrop.core.model import Batch, Cursor
+    from batchdrop.core.model import Batch, Counts, Cursor
 
 _GONE: dict[str, Any] = dict.fromkeys(NO_LONGER_DUE)
 _CLAIMS = {JobState.PLANNING: "J2.claim", JobState.RUNNING: "J5", JobState.ASSEMBLING: "J5.claim"}
@@ -50,6 +50,7 @@ class JobWrites:
             claim=job.claim + 1,
             lease_until=lease,
             next_check_at=lease,
+            **died(job, now),
         )
         return replaced(job, change) if self._table.commit([change]) else None
 
@@ -63,6 +64,7 @@ class JobWrites:
             chunks=job.chunks,
             open_chunks=job.open_chunks,
             mapped_ids=job.mapped_ids,
+            crashes=None,
         )
         changes = [change, birth("C0", chunk), *(birth("B0", batch) for batch in batches)]
         return replaced(job, change) if self._table.commit(changes) else None
@@ -83,6 +85,7 @@ class JobWrites:
             planned_at=job.planned_at,
             next_check_at=job.planned_at,
             lease_until=None,
+            crashes=None,
         )
         return self._table.commit([change])
 
@@ -100,6 +103,9 @@ class JobWrites:
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
         change = step("J5.note", job, upload=dict(upload), published_as=published_as)
         return replaced(job, change) if self._table.commit([change]) else None
+
+    def rest_assembly(self, job: Job, *, check_at: datetime) -> bool:
+        return self._table.commit([step("J5.rest", job, lease_until=None, next_check_at=check_at)])
 
     def finish_job(self, job: Job, outputs: Mapping[str, Mapping[str, str]], now: datetime) -> Job | None:
         state = JobState.COMPLETED if job.cancel_requested_at is None else JobState.CANCELLED
@@ -131,12 +137,18 @@ class JobWrites:
             claim=chunk.claim + 1,
             lease_until=lease,
             next_check_at=lease,
+            **died(chunk, now),
         )
         return replaced(chunk, change) if self._table.commit([change]) else None
 
-    def collect_chunk(self, chunk: Chunk, *, results_bytes: int, errors_bytes: int, unanswered: int) -> bool:
-        change = step("C1", chunk, results_bytes=results_bytes, errors_bytes=errors_bytes, **_GONE)
-        add: dict[Path, int] = {("open_chunks",): -1}
-        if unanswered:
-            add["counts", "failed"] = unanswered
+    def rest_chunk(self, chunk: Chunk, *, check_at: datetime, reason: str | None) -> bool:
+        return self._table.commit([step("C1.rest", chunk, lease_until=None, next_check_at=check_at, reason=reason)])
+
+    def collect_chunk(
+        self, chunk: Chunk, *, results_bytes: int, errors_bytes: int, counted: Counts, reason: str | None = None
+    ) -> bool:
+        said = _GONE | {"reason": reason}
+        change = step("C1", chunk, results_bytes=results_bytes, errors_bytes=errors_bytes, **said)
+        add: dict[Path, int] = {("counts", name): number for name, number in plain(counted).items() if number}
+        add["open_chunks",] = -1
         return self._table.commit(with_job(change, add=add))

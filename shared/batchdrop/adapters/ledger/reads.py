@@ -75,6 +75,9 @@ class Reads:
     def batches(self, job_id: str) -> Iterator[Batch]:
         return (item for item in self._all(job_id) if isinstance(item, Batch))
 
+    def parts(self, job_id: str) -> Iterator[Chunk | Batch]:
+        return (item for item in self._all(job_id) if not isinstance(item, Job))
+
     def open_items(self) -> Iterator[AnyItem]:
         return map(from_attributes, self._table.due())
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from batchdrop.core import poison
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import ROWS, Guard
 from batchdrop.core.model import Item, Key, attributes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from batchdrop.core.change import Path
     from batchdrop.core.model import AnyItem
@@ -68,6 +70,11 @@ def step(
         add=dict(add or {}),
         drop=tuple(name for name, value in assign.items() if value is None),
     )
+
+
+def died(item: AnyItem, now: datetime) -> dict[str, Any]:
+    """What to assign to an item that is taken over: one crash more if whoever held it died."""
+    return {"crashes": item.crashes + 1} if poison.has_lost_its_holder(item, now) else {}
 
 
 def with_job(change: Change, *, add: Mapping[Path, int] | None = None) -> list[Change]:
