@@ -1,0 +1,82 @@
+"""The deployed functions, each in a process of its own that is kept warm, with what each invocation took."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from local.cloud.emulator import KEY, KEY_ID, REGION
+from local.cloud.place import LAMBDA_PYTHON, ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from local.cloud.running import Running
+
+_WORKER = Path(__file__).with_name("worker.py")
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One invocation. ``peak``: MiB resident at most, ``spool``: MiB in temporary files at most."""
+
+    kind: str
+    peak: float
+    seconds: float
+    spool: float
+
+
+class Failed(Exception):  # noqa: N818 - what happened
+    """A handler raised, or its process died."""
+
+
+class Function:
+    """A function's process. One invocation at a time, as Lambda does."""
+
+    def __init__(self, module: str, env: Mapping[str, str], log: IO[bytes]) -> None:
+        self.taken: list[Taken] = []
+        self._process = subprocess.Popen(
+            [LAMBDA_PYTHON, _WORKER, module], env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def call(self, kind: str, event: object, seconds: float) -> Taken:
+        """Invoke it with so many seconds left; ``Failed`` with what the handler raised."""
+        pipe_in, pipe_out = self._process.stdin, self._process.stdout
+        if pipe_in is None or pipe_out is None:
+            raise Failed(kind)
+        pipe_in.write(json.dumps({"event": event, "seconds": seconds}).encode() + b"\n")
+        pipe_in.flush()
+        line = pipe_out.readline()
+        answer: dict[str, Any] = json.loads(line) if line else {"error": "its process died"}
+        if answer["error"]:
+            raise Failed(f"{kind}: {answer['error']}")
+        self.taken.append(Taken(kind, answer["peak"], answer["seconds"], answer["spool"]))
+        return self.taken[-1]
+
+
+def environment(up: Running, name: str, s3_url: str, scratch: Path) -> dict[str, str]:
+    """What the function is deployed with; S3 is elsewhere, everything else on the local cloud."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    deployed = up.clients.functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    return deployed | {
+        "PYTHONPATH": f"{ROOT / 'shared'}:{ROOT / 'functions'}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "TMPDIR": str(scratch),
+        "AWS_LAMBDA_FUNCTION_NAME": name,
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": KEY,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ENDPOINT_URL": up.stack.endpoint_url,
+        "AWS_ENDPOINT_URL_S3": s3_url,
+        "NO_PROXY": "127.0.0.1",
+    }
