@@ -152,7 +152,7 @@ def _pieces(blocks: Iterable[bytes], offset: int, cap: int) -> Iterator[Window |
             first, end = 0, offset
         last = block.rfind(b"\n") + 1
         if last > first:
-            data = block[first:last] if first else bytes(held) + block[:last]
+            data = block[first:last] if first else b"".join((held, memoryview(block)[:last]))
             yield Window(end, data)
             end += len(data)
         held, passed, offset = bytearray(block[last:]), 0, end

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol
 
 import msgspec
-from msgspec import Raw
+from msgspec import Meta, Raw
 
 from batchdrop.core import limits
 
@@ -82,10 +82,21 @@ class UsualDecoder(Protocol):
     def decode_lines(self, lines: bytes | bytearray, /) -> Sequence[Usual]: ...
 
 
-_ENDPOINT: Any = Literal[tuple(limits.ENDPOINTS)]
-_FIELDS: list[Any] = [("custom_id", str), ("method", Literal["POST"]), ("url", _ENDPOINT), ("body", Body)]
-USUAL: UsualDecoder = msgspec.json.Decoder(msgspec.defstruct("Usual", _FIELDS, gc=False))
+def _decoder(custom_id: object, urls: tuple[str, ...], body: type) -> UsualDecoder:
+    url: Any = Literal[urls]
+    fields: list[Any] = [("custom_id", custom_id), ("method", Literal["POST"]), ("url", url), ("body", body)]
+    return msgspec.json.Decoder(msgspec.defstruct("Usual", fields, gc=False))
+
+
+USUAL = _decoder(str, tuple(limits.ENDPOINTS), Body)
 _ITEMS = msgspec.json.Decoder(list[Raw])
+
+
+def alike(pair: Pair) -> UsualDecoder:
+    """Takes nothing but lines of one pair under ids of a length that the API takes."""
+    custom_id = Annotated[str, Meta(min_length=1, max_length=limits.CUSTOM_ID_CHARACTERS)]
+    body: list[Any] = [("model", Literal[(pair.model,)]), ("stream", None, None)]
+    return _decoder(custom_id, (pair.endpoint,), msgspec.defstruct("Alike", body, gc=False))
 
 
 def is_model(name: str) -> bool:

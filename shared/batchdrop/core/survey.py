@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -9,16 +11,21 @@ import msgspec
 
 from batchdrop.core import limits
 from batchdrop.core.ids import MAPPED_PREFIX
-from batchdrop.core.request import USUAL, Pair, Usual, Weight, embedded, is_model
-from batchdrop.core.text import count_flat_lines, is_utf8
+from batchdrop.core.request import USUAL, Pair, Weight, alike, embedded, is_model
+from batchdrop.core.text import flat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+
+    from batchdrop.core.request import Body
+
+#: The custom ids, and what the lines of each pair weigh.
+_Found = tuple[set[str], dict[Pair, Weight]]
 
 _ids = attrgetter("custom_id")
-_models = attrgetter("body.model")
-_streams = attrgetter("body.stream")
-_endpoints = attrgetter("url")
+_kinds = attrgetter("body.model", "url", "body.stream")
+#: A decoder takes some 100 µs to make, and no job has more pairs.
+_alike = lru_cache(limits.PAIRS_PER_JOB)(alike)
 
 
 class Survey(NamedTuple):
@@ -35,62 +42,68 @@ class Survey(NamedTuple):
 
 def survey(data: bytes | bytearray) -> Survey | None:
     """What the lines are, all together. None: look at them one by one, there may be nothing wrong with them."""
-    if crlf := b"\r" in data:
-        data = data.replace(b"\r\n", b"\n")
-        if b"\r" in data:
-            return None
-    count = count_flat_lines(data) if is_utf8(data) else None
-    if count is None:
+    lines = flat(data)
+    if lines is None:
         return None
     try:
-        rows = USUAL.decode_lines(data)
+        found = _of_one_pair(lines.data) or _of_several(lines.data)
     except (msgspec.DecodeError, RecursionError):
         return None
-    ids = set(map(_ids, rows))
-    if not len(rows) == len(ids) == count or True in set(map(_streams, rows)) or not _can_be_kept(ids):
+    if found is None or _looks_like_ours(found[0]):
         return None
-    weights = _weights(data, rows)
-    return None if weights is None else Survey(count, ids, weights, crlf)
+    ids, weights = found
+    requests = sum(weight.requests for weight in weights.values())
+    return Survey(requests, ids, weights, lines.crlf) if len(ids) == requests == lines.lines else None
 
 
-def _can_be_kept(ids: set[str]) -> bool:
-    if "" in ids or max(map(len, ids)) > limits.CUSTOM_ID_CHARACTERS:
-        return False
-    return "\n" + MAPPED_PREFIX not in "\n" + "\n".join(ids)
-
-
-def _weights(data: bytes | bytearray, rows: Sequence[Usual]) -> dict[Pair, Weight] | None:
-    pairs = list(zip(map(_models, rows), map(_endpoints, rows), strict=True))
-    distinct = set(pairs)
-    if not all(is_model(model) for model, _ in distinct):
-        return None
-    if len(distinct) == 1:
-        size = len(data) + (not data.endswith(b"\n"))
-        sums = _sums(Pair(*pairs[0]), rows)
-        return None if sums is None else {Pair(*pairs[0]): Weight(len(rows), size, *sums)}
-    return _each(zip(pairs, map(len, data.split(b"\n")), rows, strict=False))
-
-
-def _each(lines: Iterable[tuple[tuple[str, str], int, Usual]]) -> dict[Pair, Weight] | None:
-    groups: dict[tuple[str, str], tuple[list[int], list[Usual]]] = {}
-    for pair, size, row in lines:
-        sizes, rows = groups.setdefault(pair, ([], []))
-        sizes.append(size + 1)
-        rows.append(row)
-    weights: dict[Pair, Weight] = {}
-    for found, (sizes, rows) in groups.items():
-        pair = Pair(*found)
-        sums = _sums(pair, rows)
-        if sums is None:
-            return None
-        weights[pair] = Weight(len(rows), sum(sizes), *sums)
-    return weights
-
-
-def _sums(pair: Pair, rows: Sequence[Usual]) -> tuple[int, int] | None:
-    """(texts to embed, projected bytes of answers); None if a line has too many texts."""
+def _of_one_pair(data: bytes | bytearray) -> _Found | None:
+    """What most files are: the first line tells the pair, the parser that all others have it. None if they have not."""
+    first = USUAL.decode(data[: data.find(b"\n") + 1 or len(data)])
+    pair = Pair(first.body.model, first.url)
     endpoint = limits.ENDPOINTS[pair.endpoint]
+    if endpoint.embeds or not is_model(pair.model):
+        return None
+    try:
+        rows = _alike(pair).decode_lines(data)
+    except msgspec.ValidationError:
+        return None
+    size = len(data) + (not data.endswith(b"\n"))
+    return set(map(_ids, rows)), {pair: Weight(len(rows), size, 0, endpoint.answer_bytes * len(rows))}
+
+
+def _of_several(data: bytes | bytearray) -> _Found | None:
+    rows = USUAL.decode_lines(data)
+    kinds = list(map(_kinds, rows))
+    if any(stream or not is_model(model) for model, _, stream in set(kinds)):
+        return None
+    sizes = dict.fromkeys(kinds, 0)
+    for kind, line in zip(kinds, data.split(b"\n"), strict=False):
+        sizes[kind] += len(line) + 1
+    weights: dict[Pair, Weight] = {}
+    for kind, requests in Counter(kinds).items():
+        bodies = (row.body for row, of in zip(rows, kinds, strict=True) if of == kind)
+        weight = _weight(limits.ENDPOINTS[kind[1]], requests, sizes[kind], bodies)
+        if weight is None:
+            return None
+        pair = Pair(*kind[:2])
+        weights[pair] = _sum(weights[pair], weight) if pair in weights else weight
+    ids = set(map(_ids, rows))
+    can_be_kept = "" not in ids and max(map(len, ids)) <= limits.CUSTOM_ID_CHARACTERS
+    return (ids, weights) if can_be_kept else None
+
+
+def _weight(endpoint: limits.Endpoint, requests: int, size: int, bodies: Iterable[Body]) -> Weight | None:
     if not endpoint.embeds:
-        return 0, endpoint.answer_bytes * len(rows)
-    inputs, sizes = zip(*(embedded(endpoint, row.body) for row in rows), strict=True)
-    return None if max(inputs) > limits.EMBEDDING_INPUTS_PER_BATCH else (sum(inputs), sum(sizes))
+        return Weight(requests, size, 0, endpoint.answer_bytes * requests)
+    inputs, answers = zip(*(embedded(endpoint, body) for body in bodies), strict=True)
+    if max(inputs) > limits.EMBEDDING_INPUTS_PER_BATCH:
+        return None
+    return Weight(requests, size, sum(inputs), sum(answers))
+
+
+def _sum(one: Weight, other: Weight) -> Weight:
+    return Weight(*map(sum, zip(one, other, strict=True)))
+
+
+def _looks_like_ours(ids: set[str]) -> bool:
+    return "\n" + MAPPED_PREFIX in "\n" + "\n".join(ids)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import codecs
 import re
+from typing import NamedTuple
 
 from batchdrop.core import limits
 
 _BLOCK = 1 << 20
-_STRUCTURE = b"{}[],:\n"
-_BUT_STRUCTURE = bytes(set(range(256)) - set(_STRUCTURE))
+_BEYOND_ASCII = bytes(range(128, 256))
+_PLAIN = bytes(set(range(128)) - set(b"{}[],:\r\n"))  #: what says nothing of a line's structure
 _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([{\[])|([}\]])', re.DOTALL)
 
 
@@ -40,21 +41,41 @@ def is_deep(line: bytes | bytearray) -> bool:
     return False
 
 
-def count_flat_lines(data: bytes | bytearray) -> int | None:
-    """How many lines these are, if every one is an object without line breaks, or no valid JSON, and none is deep.
+class Flat(NamedTuple):
+    """Lines of which every one is an object without line breaks, or no valid JSON, and none is deep.
+
+    ``data`` without carriage returns, and whether there were any.
+    """
+
+    data: bytes | bytearray
+    lines: int
+    crlf: bool
+
+
+def flat(data: bytes | bytearray) -> Flat | None:
+    """What the lines are if they are flat, and UTF-8: looked at all at once, in one pass over their bytes.
 
     Within one JSON value, a comma, a colon or a bracket stands between any ``}`` and any later ``{``: where each
     newline stands right between the two once all else is taken away, no value spans two lines, and none is blank.
     """
+    skeleton = data.translate(None, _PLAIN)
+    if not skeleton.isascii():
+        if not is_utf8(data):
+            return None
+        skeleton = skeleton.translate(None, _BEYOND_ASCII)
+    if crlf := b"\r" in skeleton:
+        data = data.replace(b"\r\n", b"\n")
+        if b"\r" in data:
+            return None
+        skeleton = skeleton.replace(b"\r", b"")
     if not data.startswith(b"{") or not data.endswith((b"}\n", b"}")):
         return None
-    skeleton = data.translate(None, _BUT_STRUCTURE)
-    shapes = skeleton.split(b"\n")
-    if not shapes[-1]:
-        shapes.pop()
-    if skeleton.count(b"}\n{") != len(shapes) - 1 or any(map(_may_be_deep, shapes)):
+    shapes = skeleton.removesuffix(b"\n").split(b"\n")
+    if skeleton.count(b"}\n{") != len(shapes) - 1:
         return None
-    return len(shapes)
+    if max(map(len, shapes)) > limits.LINE_DEPTH and any(map(_may_be_deep, shapes)):
+        return None
+    return Flat(data, len(shapes), crlf)
 
 
 def _may_be_deep(shape: bytes | bytearray) -> bool:
