@@ -109,6 +109,13 @@ class World:
         )["Attributes"]
         return sum(int(count) for count in found.values())
 
+    def in_flight(self, queue: str) -> int:
+        """Messages of a queue that were taken and not yet done with."""
+        found = self.clients.sqs.get_queue_attributes(
+            QueueUrl=self.deployment.outputs[queue], AttributeNames=["ApproximateNumberOfMessagesNotVisible"]
+        )["Attributes"]
+        return int(found["ApproximateNumberOfMessagesNotVisible"])
+
     def logs(self, function: str = "", *, last: int = 30) -> str:
         """The last lines of the functions' logs, or of one function's."""
         groups = [function] if function else list(self.functions)
