@@ -21,7 +21,7 @@ done; \
 echo "no Python 3.11 or newer found: set PYTHON to one" >&2; exit 1
 endef
 
-.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak
+.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak live
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -45,9 +45,13 @@ conformance: setup  ## the SDK's view of the API: the local server's, or OPENAI_
 	@CONFORMANCE_BASE_URL="$${OPENAI_BASE_URL:-}" CONFORMANCE_API_KEY="$${OPENAI_API_KEY:-}" \
 	  $(BIN)/pytest -q tests/conformance
 
+live: setup  ## what "never paid twice" assumes, of the local server, or OPENAI_API_KEY=... LIVE_MODEL=...
+	@LIVE_BASE_URL="$${OPENAI_BASE_URL:-}" LIVE_API_KEY="$${OPENAI_API_KEY:-}" $(BIN)/pytest -q tests/live
+
 soak: setup  ## the simulation: faults at every call, random schedules, mutants; about five minutes
 	@$(BIN)/pytest -q -n auto --dist loadfile tests/simulation --ignore tests/simulation/test_mutants.py
 	@$(BIN)/pytest -q tests/simulation/test_mutants.py
+	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
 
 lint: setup  ## ruff and mypy
 	@$(BIN)/ruff check --quiet .
