@@ -15,7 +15,9 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from batchdrop.adapters.messages import AwsMessages
+from batchdrop.core import events
 from batchdrop.core.errors import Misconfigured, RetryLater
+from batchdrop.core.events import Dropped
 from batchdrop.core.model import Counts, Key
 from batchdrop.core.states import JobState
 from batchdrop.ports import Messages
@@ -70,6 +72,14 @@ def test_messages_carry_ids_to_the_queue_of_their_reader(aws: Sent) -> None:
     assert aws.bodies(aws.messages.plan_queue_url) == [{"task": "plan", "job_id": "reviews-1"}]
     assert aws.bodies(aws.messages.submit_queue_url) == [{"task": "submit"} | about]
     assert aws.bodies(aws.messages.collect_queue_url) == [{"task": "collect"} | about]
+
+
+def test_a_drop_that_was_never_told_of_goes_to_the_plan_queue(aws: Sent) -> None:
+    aws.messages.dropped("in", "a b+ü%2F.jsonl", "v1")
+    aws.messages.dropped("in", "b.jsonl", None)
+    bodies = aws.bodies(aws.messages.plan_queue_url)
+    told = [event for body in bodies for event in events.parse(json.dumps(body))]
+    assert told == [Dropped("in", "a b+ü%2F.jsonl", "v1"), Dropped("in", "b.jsonl", None)]
 
 
 def test_a_tick_invokes_the_poller_and_does_not_wait(aws: Sent) -> None:
@@ -143,10 +153,12 @@ def test_the_messages_in_memory_wait_to_be_taken() -> None:
     messages.plan("reviews-1")
     messages.submit(KEY)
     messages.tick()
+    messages.dropped("in", "a.jsonl", "v1")
     messages.job_ended(samples.job())
+    assert memory.pop("drop") == Message("drop", dropped=Dropped("in", "a.jsonl", "v1"))
     assert memory.pop("submit") == Message("submit", KEY)
     assert memory.pop() == Message("plan", Key("reviews-1", "job"))
     assert memory.pop("collect") is None
     assert memory.keys("submit") == []
-    assert len(memory.sent) == 3
+    assert len(memory.sent) == 4
     assert memory.ended == [samples.job()]

@@ -20,6 +20,7 @@ DROPS = {
     "submitter-s3-multipart": "reviews/sample.jsonl",
     "submitter-s3-odd-key": "reviews/a b+c%2Fü.jsonl",
     "submitter-s3-put": "reviews/sample.jsonl",
+    "submitter-sweep": "reviews/sample.jsonl",
 }
 
 

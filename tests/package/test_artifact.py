@@ -59,10 +59,11 @@ def test_a_handler_runs_from_the_artifact_alone(runs: dict[str, dict[str, Any]],
     assert not [file for file in imported.values() if file.startswith((f"{ROOT}/functions", f"{ROOT}/shared"))]
 
 
-def test_an_idle_tick_looks_into_the_table_and_does_nothing_else(runs: dict[str, dict[str, Any]]) -> None:
+def test_an_idle_tick_looks_into_the_table_twice_and_does_nothing_else(runs: dict[str, dict[str, Any]]) -> None:
     assert runs["Poller"]["result"]["open_jobs"] == 0
     assert runs["Poller"]["result"]["troubles"] == []
-    assert {call.split(".")[0] for call in runs["Poller"]["calls"]} == {"DynamoDB_20120810"}
+    assert runs["Poller"]["calls"] == ["DynamoDB_20120810.Query", "DynamoDB_20120810.GetItem"]
+    assert not set(runs["Poller"]["loaded"]) & {"openai", "pydantic", "httpx2"}
 
 
 def test_the_event_that_s3_sends_at_deploy_does_nothing(runs: dict[str, dict[str, Any]]) -> None:

@@ -44,6 +44,13 @@ def test_eventbridge_says_the_key_as_it_is() -> None:
     assert parse(body) == [Dropped("in", "a+b%2F.jsonl", "v1")]
 
 
+def test_a_drop_that_the_sweep_found_reads_like_s3s_own() -> None:
+    assert parse('{"task":"drop","bucket":"in","key":"a+b%2F.jsonl","version_id":"v1"}') == [
+        Dropped("in", "a+b%2F.jsonl", "v1")
+    ]
+    assert parse('{"task":"drop","bucket":"in","key":"a.jsonl"}') == [Dropped("in", "a.jsonl", None)]
+
+
 def test_an_event_without_a_version_leaves_it_open() -> None:
     assert parse(notification("a.jsonl")) == [Dropped("in", "a.jsonl", None)]
 

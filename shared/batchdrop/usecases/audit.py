@@ -80,28 +80,29 @@ class Audit:
         newest = (at.checked_until or horizon) - dt.timedelta(seconds=self.settle) - SKEW
         current = frozenset(batch.openai_batch_id for batch in batches if batch.openai_batch_id)
         judge = _Judge(self.ledger, self.api, now, self.ledger.stack(now).id, current)
-        walk = _Walk(self.api, judge, lambda: deadline.remaining() > enough)
+        walk = _Walk(self.api, judge, horizon, lambda: deadline.remaining() > enough)
         seen_newest, below = walk(None, max(newest, horizon), NEWEST)
-        seen_all, cursor = self._deeper(walk, at.cursor or below, horizon)
+        seen_all, cursor = self._deeper(walk, at.cursor or below)
         checked_until = now if seen_newest else at.checked_until
         return judge.found, replace(at, checked_until=checked_until, cursor=None if seen_all else cursor)
 
-    def _deeper(self, walk: _Walk, cursor: str | None, horizon: dt.datetime) -> tuple[bool, str | None]:
+    def _deeper(self, walk: _Walk, cursor: str | None) -> tuple[bool, str | None]:
         """Older batches, a part of them in every round: one may become an orphan long after it was first seen."""
         if cursor is None:
             return True, None
         try:
-            return walk(cursor, horizon, PAGES - walk.judge.found.pages)
+            return walk(cursor, walk.horizon, PAGES - walk.judge.found.pages)
         except Rejected:
             return True, None  # a cursor of another key or project: begin anew
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Pages of the provider's list, each judged as soon as it is read."""
+    """Pages of the provider's list, each judged as soon as it is read; none behind ``horizon``."""
 
     api: BatchApi
     judge: _Judge
+    horizon: dt.datetime
     has_time: Callable[[], bool]
 
     def __call__(self, cursor: str | None, since: dt.datetime, pages: int) -> tuple[bool, str | None]:
@@ -116,8 +117,9 @@ class _Walk:
             cursor = page.cursor
             if cursor is None or not page.batches:
                 return True, None
-            if 0 < page.batches[-1].created_at < since.timestamp():
-                return True, cursor
+            oldest = page.batches[-1].created_at
+            if 0 < oldest < since.timestamp():
+                return True, None if oldest < self.horizon.timestamp() else cursor
         return False, cursor
 
 

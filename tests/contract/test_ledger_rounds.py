@@ -1,0 +1,82 @@
+"""The records of the poller's rounds, on a dict and on DynamoDB."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from batchdrop.adapters.ledger import TableLedger
+from batchdrop.adapters.ledger.table import Table
+from batchdrop.core.housekeeping import Auditing, Housekeeping, Sweeping, VersionCursor
+from batchdrop.core.model import Key
+from tests import samples
+from tests.contract.ledgers import REMOTE
+from tests.samples import LATER, NOW
+
+SWEEPING = Sweeping(next_at=LATER, cursor=VersionCursor("ü.jsonl", "v1"), began_at=NOW, checked_until=NOW)
+AUDITING = Auditing(next_at=LATER, cursor="batch_1", active_until=LATER)
+HOUSEKEEPING = Key("stack", "housekeeping")
+
+
+def claimed(ledger: TableLedger) -> Housekeeping:
+    mine = ledger.claim_housekeeping(ledger.housekeeping(), lease=LATER, now=NOW)
+    assert mine
+    return mine
+
+
+def test_before_the_first_round_the_record_is_empty(ledger: TableLedger) -> None:
+    assert ledger.housekeeping() == Housekeeping()
+
+
+def test_how_far_the_rounds_came_is_remembered(ledger: TableLedger) -> None:
+    mine = msgspec.structs.replace(claimed(ledger), sweep=SWEEPING, audit=AUDITING, lease_until=None)
+    assert ledger.note_housekeeping(mine)
+    assert ledger.housekeeping() == Housekeeping(claim=1, sweep=SWEEPING, audit=AUDITING)
+
+
+def test_a_cursor_that_is_done_with_is_forgotten(ledger: TableLedger) -> None:
+    mine = claimed(ledger)
+    ledger.note_housekeeping(msgspec.structs.replace(mine, sweep=SWEEPING, lease_until=None))
+    again = claimed(ledger)
+    ledger.note_housekeeping(msgspec.structs.replace(again, sweep=Sweeping(next_at=LATER), lease_until=None))
+    assert ledger.housekeeping().sweep == Sweeping(next_at=LATER)
+
+
+def test_of_two_pollers_one_makes_the_round_until_its_lease_is_over(ledger: TableLedger) -> None:
+    fresh = ledger.housekeeping()
+    mine = claimed(ledger)
+    assert ledger.claim_housekeeping(fresh, lease=LATER, now=NOW) is None
+    assert ledger.claim_housekeeping(mine, lease=LATER, now=NOW) is None
+    assert ledger.claim_housekeeping(mine, lease=LATER, now=LATER)
+
+
+def test_who_was_overtaken_notes_nothing(ledger: TableLedger) -> None:
+    mine = claimed(ledger)
+    theirs = ledger.claim_housekeeping(mine, lease=LATER + dt.timedelta(minutes=5), now=LATER)
+    assert theirs
+    assert not ledger.note_housekeeping(msgspec.structs.replace(mine, sweep=SWEEPING, lease_until=None))
+    assert ledger.housekeeping() == theirs
+
+
+def test_the_record_can_be_read_by_a_person(ledger: TableLedger, table: Table) -> None:
+    ledger.note_housekeeping(msgspec.structs.replace(claimed(ledger), sweep=SWEEPING, lease_until=None))
+    item = table.get(HOUSEKEEPING)
+    assert item
+    assert item["sweep"] == {
+        "next_at": "2026-11-22T12:20:00Z",
+        "cursor": {"key": "ü.jsonl", "version_id": "v1"},
+        "began_at": "2026-11-22T12:00:00Z",
+        "checked_until": "2026-11-22T12:00:00Z",
+    }
+    assert list(table.due()) == []
+
+
+def test_an_orphan_is_noted_once_until_it_expires(ledger: TableLedger, table: Table) -> None:
+    of = samples.batch().key
+    assert ledger.record_orphan(REMOTE, of, what="cancelled", now=NOW, expires=LATER)
+    assert not ledger.record_orphan(REMOTE, of, what="cancelled", now=LATER, expires=LATER)
+    item = table.get(Key("stack", "orphan#batch_1"))
+    assert item
+    assert (item["of_job"], item["of_item"], item["what"]) == (of.job_id, of.item, "cancelled")
+    assert (item["created_at"], item["expires"]) == ("2026-11-22T12:00:00Z", int(LATER.timestamp()))
