@@ -447,8 +447,15 @@ class Ledger(Protocol):
         """J8.told: the final status is written and the event sent; the job as it is afterwards."""
         ...
 
-    def note_cleaned(self, job: Job, *, now: datetime, expires: datetime) -> bool:
-        """J8: nothing is left to do; its chunks and batches expire, the job's item never does."""
+    def expire_items(self, job: Job, *, expires: datetime, deadline: Deadline) -> bool:
+        """Its chunks and batches are no longer due, and go at that time; the job's item never does.
+
+        False if time ran out first: the next call goes on with those that do not expire yet.
+        """
+        ...
+
+    def note_cleaned(self, job: Job, *, now: datetime) -> bool:
+        """J8: nothing is left to do."""
         ...
 
     def note_status(self, job: Job, *, digest: str, due_at: datetime) -> None:

@@ -13,6 +13,7 @@ from batchdrop.core.model import Counts, Key, Usage
 from batchdrop.core.states import JobState
 from tests import samples
 from tests.contract.ledgers import planned, put
+from tests.fakes.clock import FakeDeadline
 from tests.samples import JOB_ID, LATER, NOW
 
 
@@ -102,7 +103,8 @@ def test_what_is_cleaned_is_no_longer_due_and_only_the_job_stays_for_ever(ledger
     put(table, samples.job(state=JobState.COMPLETED), samples.chunk(), samples.batch())
     job = ledger.job(JOB_ID)
     assert job
-    assert ledger.note_cleaned(job, now=NOW, expires=NOW + dt.timedelta(days=30))
+    assert ledger.expire_items(job, expires=NOW + dt.timedelta(days=30), deadline=FakeDeadline())
+    assert ledger.note_cleaned(job, now=NOW)
     assert list(ledger.open_items()) == []
     assert {item["item"]: "expires" in item for item in table.query(JOB_ID)} == {
         "job": False,

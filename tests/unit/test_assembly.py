@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,11 +56,12 @@ def test_there_are_never_more_parts_than_spans(sizes: list[int]) -> None:
     assert len(assembly.parts(Span(f"{number}", 0, size) for number, size in enumerate(sizes))) <= len(sizes)
 
 
-@given(st.integers(1, 200), st.integers(1, 20))
-def test_merging_keeps_every_span_in_order_in_few_enough_runs(count: int, most: int) -> None:
+@given(st.integers(1, 200), st.integers(1, 20), st.integers(1, 20))
+def test_merging_keeps_every_span_in_order_in_few_enough_runs(count: int, most: int, merged: int) -> None:
     spans = [Span(f"{number}", 0, 1) for number in range(count)]
 
-    runs = assembly.merged(spans, most)
+    with mock.patch.object(assembly, "MOST_PARTS", most), mock.patch.object(assembly, "MERGED", merged):
+        runs = assembly.merged(spans)
 
     assert [span for run in runs for span in run] == spans
     assert len(runs) <= most

@@ -13,6 +13,7 @@ MIB = 2**20
 SMALLEST_PART = 5 * MIB
 LARGEST_PART = 5 * 1024 * MIB
 MOST_PARTS = 9_000  #: of 10,000
+MERGED = 100  #: neighbours that are merged into one, at least: each of these objects takes several calls of its own
 #: Up to here an object is written in one go: quicker than an upload, and nothing to resume.
 PLAIN_BYTES = 16 * MIB
 
@@ -82,7 +83,7 @@ def _cut(span: Span, size: int) -> tuple[Span, Span]:
     return Span(span.key, span.first_byte, middle), Span(span.key, middle, span.end_byte)
 
 
-def merged(spans: Sequence[Span], most: int = MOST_PARTS) -> list[Sequence[Span]]:
-    """Runs of neighbours, at most ``most`` of them, to be made into one object each before the last step."""
-    size = -(-len(spans) // most)
+def merged(spans: Sequence[Span]) -> list[Sequence[Span]]:
+    """Runs of neighbours, few enough for one upload, to be made into one object each before the last step."""
+    size = max(MERGED, -(-len(spans) // MOST_PARTS))
     return [spans[start : start + size] for start in range(0, len(spans), size)]

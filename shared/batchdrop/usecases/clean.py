@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from batchdrop.core import naming, poison
 from batchdrop.core.model import Batch, Job
@@ -11,9 +12,10 @@ from batchdrop.core.states import BatchState
 from batchdrop.core.status import is_final
 from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, ObjectStore
 from batchdrop.usecases import pace
+from batchdrop.usecases.abreast import abreast
 
 STOP_SECONDS = 30.0  #: no further deletions with less than this left
-NOTE_EVERY = 200  #: batches between two notes of how far we are
+WINDOW = 100  #: batches between two looks at the clock, and two notes of how far we are: half a minute at most
 
 
 @dataclass(frozen=True)
@@ -34,23 +36,27 @@ class Clean:
             return False
         if not (self.keep_openai_files or self._delete_files(job, deadline)):
             return False
-        parts = naming.parts_prefix(job.stem, job.job_id)
-        if not self.objects.delete_prefix(self.output_bucket, parts, deadline):
-            return False
-        if not all(self.objects.delete_prefix(self.work_bucket, prefix, deadline) for prefix in self._scratch(job)):
-            return False
         now = self.clock.now()
-        return self.ledger.note_cleaned(job, now=now, expires=now + pace.KEPT)
+        parts = naming.parts_prefix(job.stem, job.job_id)
+        return (
+            self.objects.delete_prefix(self.output_bucket, parts, deadline)
+            and self.ledger.expire_items(job, expires=now + pace.KEPT, deadline=deadline)
+            # With this goes the note of which files are deleted, so nothing that takes its time may come after it.
+            and all(self.objects.delete_prefix(self.work_bucket, prefix, deadline) for prefix in self._scratch(job))
+            and self.ledger.note_cleaned(job, now=now)
+        )
 
     def _delete_files(self, job: Job, deadline: Deadline) -> bool:
         note = self.objects.head(self.work_bucket, _note_key(job))
-        after = note.metadata.get("after", "") if note else ""
-        left = (batch for batch in self.ledger.batches(job.job_id) if batch.item > after)
-        for number, batch in enumerate(left, 1):
-            self._delete_files_of(batch)
+        after = begun = note.metadata.get("after", "") if note else ""
+        left = (batch for batch in self.ledger.batches(job.job_id) if batch.item > begun)
+        while some := list(islice(left, WINDOW)):
+            for _ in abreast(self.api.delete_file, [file_id for batch in some for file_id in _files(batch)]):
+                pass
             hurry = deadline.remaining() < STOP_SECONDS
-            if hurry or number % NOTE_EVERY == 0:
-                self.objects.write(self.work_bucket, _note_key(job), (), metadata={"after": batch.item})
+            if hurry or after or len(some) == WINDOW:
+                after = some[-1].item
+                self.objects.write(self.work_bucket, _note_key(job), (), metadata={"after": after})
             if hurry:
                 return False
         return True
@@ -65,12 +71,11 @@ class Clean:
                 yield naming.chunk_prefix(job.job_id, chunk.number)
         yield _note_key(job)
 
-    def _delete_files_of(self, batch: Batch) -> None:
-        """All but the answers that could not be fetched: their ids are told to the user."""
-        if batch.state is BatchState.QUARANTINED:
-            return
-        for file_id in filter(None, (batch.file_id, batch.output_file_id, batch.error_file_id)):
-            self.api.delete_file(file_id)
+
+def _files(batch: Batch) -> Iterator[str]:
+    """Ids of its files, without the answers that could not be fetched: their ids are told to the user."""
+    if batch.state is not BatchState.QUARANTINED:
+        yield from filter(None, (batch.file_id, batch.output_file_id, batch.error_file_id))
 
 
 def _note_key(job: Job) -> str:

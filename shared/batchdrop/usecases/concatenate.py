@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from batchdrop.core import answers, assembly
 from batchdrop.core.assembly import Part, Span
 from batchdrop.core.model import Job, Source
 from batchdrop.ports import Deadline, Ledger, ObjectStore, Precondition, UploadPart, Written
+from batchdrop.usecases.abreast import WORKERS, abreast
 
-WORKERS = 8
-WINDOW = 4 * WORKERS  #: parts between two looks at the clock
-STOP_SECONDS = 120.0  #: time left below which no further parts are begun; a copy of 5 GiB takes up to a minute
+WINDOW = 2 * WORKERS  #: parts between two looks at the clock
+STOP_SECONDS = 120.0  #: time left below which no further parts are begun; two copies of 5 GiB take up to a minute each
 JSONL = "application/jsonl"
 
 
@@ -36,7 +35,8 @@ class Concatenate:
     ) -> Written | None:
         """Write ``spans`` as ``key``. None if ``only`` fails; ``Unfinished`` if it is to be called again."""
         if sum(span.bytes for span in spans) <= assembly.PLAIN_BYTES:
-            return self.objects.write(self.bucket, key, self._bytes(spans), metadata=metadata, only=only)
+            self._take_time()
+            return self.objects.write(self.bucket, key, abreast(self._whole, spans), metadata=metadata, only=only)
         if len(spans) > assembly.MOST_PARTS:
             runs = enumerate(assembly.merged(spans), 1)
             spans = [self._merged(f"{_directory(run)}merged-{number:06d}.{_kind(run)}", run) for number, run in runs]
@@ -67,13 +67,10 @@ class Concatenate:
         upload_id, there = self._begun(key, metadata)
         done = {part.number: part for part in there}
         todo = [part for part in assembly.parts(spans) if not _is_done(part, done)]
-        with ThreadPoolExecutor(WORKERS) as pool:
-            for start in range(0, len(todo), WINDOW):
-                if self.deadline.remaining() < STOP_SECONDS:
-                    raise Unfinished
-                window = todo[start : start + WINDOW]
-                sent = pool.map(lambda part: self._send(key, upload_id, part), window)
-                done |= {part.number: part for part in sent}
+        for start in range(0, len(todo), WINDOW):
+            self._take_time()
+            sent = abreast(lambda part: self._send(key, upload_id, part), todo[start : start + WINDOW], few=1)
+            done |= {part.number: part for part in sent}
         return self.objects.complete_upload(
             self.bucket, key, upload_id, [done[number] for number in sorted(done)], only=only
         )
@@ -91,15 +88,22 @@ class Concatenate:
         self.note({"key": key, "upload_id": upload_id}, self.job.published_as or self.job.stem)
         return upload_id, []
 
+    def _take_time(self) -> None:
+        """``Unfinished`` where too little is left for what comes next."""
+        if self.deadline.remaining() < STOP_SECONDS:
+            raise Unfinished
+
     def _send(self, key: str, upload_id: str, part: Part) -> UploadPart:
         if part.is_copied:
             return self.objects.copy_part(self.bucket, key, upload_id, part.number, self._source(part.spans[0]))
-        return self.objects.upload_part(self.bucket, key, upload_id, part.number, b"".join(self._bytes(part.spans)))
+        return self.objects.upload_part(
+            self.bucket, key, upload_id, part.number, b"".join(map(self._whole, part.spans))
+        )
 
-    def _bytes(self, spans: Sequence[Span]) -> Iterator[bytes]:
-        for span in spans:
-            with self.objects.open(self._source(span)) as readable:
-                yield from answers.blocks(readable.read)
+    def _whole(self, span: Span) -> bytes:
+        """One of the small spans that go through us: all that are held at once are 40 MiB at most."""
+        with self.objects.open(self._source(span)) as readable:
+            return b"".join(answers.blocks(readable.read))
 
     def _source(self, span: Span) -> Source:
         return Source(bucket=self.bucket, key=span.key, first_byte=span.first_byte, end_byte=span.end_byte)

@@ -40,10 +40,10 @@ def large(world: World, *sizes: int) -> tuple[Job, bytes]:
         open_chunks=0,
     )
     world.put(job)
-    whole = b""
+    whole = bytearray()
     for number, size in enumerate(sizes, 1):
-        data = bytes([64 + number]) * (size - 1) + b"\n"
+        data = bytes([65 + number % 26]) * (size - 1) + b"\n"
         world.objects.put("output", naming.part_key("large", job.job_id, number, "results"), data)
         world.put(samples.chunk(number, job_id=job.job_id, state=ChunkState.COLLECTED, results_bytes=size, due=None))
         whole += data
-    return job, whole
+    return job, bytes(whole)

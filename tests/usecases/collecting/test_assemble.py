@@ -91,12 +91,35 @@ def test_an_upload_that_is_gone_is_begun_anew(world: World) -> None:
 
 def test_more_parts_than_an_upload_takes_are_merged_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "MOST_PARTS", 3)
+    monkeypatch.setattr(assembly, "MERGED", 1)
     job, whole = large(world, *[6 * MIB] * 8)
+    held: list[int] = []
+    complete = world.objects.complete_upload
+
+    def noted(bucket: str, key: str, upload_id: str, parts: Any, **how: Any) -> Any:
+        held.append(len(parts))
+        return complete(bucket, key, upload_id, parts, **how)
+
+    monkeypatch.setattr(world.objects, "complete_upload", noted)
 
     assert assemble(world, job) is not None
 
     assert world.output("large.results.jsonl") == whole
+    assert held == [3, 3, 3], "two runs of neighbours, what is left in one go, then those three"
     assert world.objects.uploads == {}
+
+
+def test_ten_thousand_small_parts_become_one_object_whenever_time_runs_out(world: World) -> None:
+    job, whole = large(world, *[2_000] * 10_000)
+    calls = 1
+    while world.collector().assemble(world.job(job), FakeDeadline(300, each=20)) is None:
+        world.clock.advance(minutes=1)
+        calls += 1
+
+    assert calls > 5, "each does a part of it"
+    assert world.output("large.results.jsonl") == whole
+    assert world.objects.uploads == {}
+    assert world.job(job).crashes == 0, "running out of time is no crash"
 
 
 def test_an_answer_that_was_lost_when_the_upload_was_completed_is_found_done(

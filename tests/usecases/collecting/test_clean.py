@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
 
 from batchdrop.core.errors import RetryLater
 from batchdrop.core.model import Job
-from batchdrop.core.states import JobState
+from batchdrop.core.states import BatchState, ChunkState, JobState
+from tests import samples
 from tests.fakes.answers import answer
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting.world import World
@@ -64,19 +66,44 @@ def test_files_at_the_provider_are_kept_if_the_operator_wants_them(world: World)
     assert world.objects.keys("work") == []
 
 
+def many(world: World, batches: int) -> Job:
+    """A completed job, each of whose batches has left two files at the provider."""
+    job, _ = world.run(["a"])
+    done = msgspec.structs.replace(job, state=JobState.COMPLETED, announced_at=world.clock.now())
+    world.put(done)
+    for number in range(1, batches + 1):
+        files: dict[str, Any] = {"file_id": world.api._file(b"in"), "output_file_id": world.api._file(b"out")}
+        world.put(samples.batch(number, job_id=job.job_id, state=BatchState.FETCHED, due=None, **files))
+    return done
+
+
 def test_cleaning_goes_on_behind_the_last_batch_that_was_cleaned(world: World) -> None:
-    job = ended(world, batches=6)
-    deadline = FakeDeadline(60, each=11)
+    job = many(world, batches=950)
     clean = world.collector().clean
+    calls = 1
+    while not clean(job, FakeDeadline(60, each=11)):
+        calls += 1
 
-    assert not clean(job, deadline)
-    first = world.api.calls["delete_file"]
-    assert clean(job, FakeDeadline())
-
+    assert calls > 3
+    assert world.api.calls["delete_file"] == 1_900, "none is asked for twice"
     assert world.api.files == {}
-    assert 0 < first < world.api.calls["delete_file"]
-    assert world.api.calls["delete_file"] == 12, "none is asked for twice"
     assert world.objects.keys("work") == []
+
+
+def test_ten_thousand_items_are_told_when_they_expire_in_as_many_calls_as_it_takes(world: World) -> None:
+    job = many(world, batches=0)
+    for number in range(1, 10_001):
+        world.put(samples.chunk(number, job_id=job.job_id, state=ChunkState.COLLECTED))
+    clean = world.collector().clean
+    calls = 1
+    while not clean(job, FakeDeadline(60, each=1)):
+        calls += 1
+
+    items = [item for item in world.table.items.values() if item["item"].startswith("chunk#")]
+    assert len(items) == 10_001, "its chunks, and the batch that it had from the start"
+    assert all("expires" in item and "due" not in item for item in items)
+    assert calls > 1
+    assert world.job(job).cleaned_at == world.clock.now()
 
 
 def test_a_provider_that_is_busy_delays_the_cleaning_only(world: World) -> None:

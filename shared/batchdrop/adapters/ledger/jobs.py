@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from batchdrop.adapters.ledger.reads import pointer_key
+from batchdrop.adapters.ledger.table import MOST_CHANGES
 from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, to, with_job
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import Guard
@@ -20,8 +22,10 @@ if TYPE_CHECKING:
     from batchdrop.adapters.ledger.table import Table
     from batchdrop.core.change import Path
     from batchdrop.core.model import Batch, Counts, Cursor
+    from batchdrop.ports import Deadline
 
 _GONE: dict[str, Any] = dict.fromkeys(NO_LONGER_DUE)
+EXPIRY_SECONDS = 10.0  #: no further items are told when they expire with less than this left
 _CLAIMS = {JobState.PLANNING: "J2.claim", JobState.RUNNING: "J5", JobState.ASSEMBLING: "J5.claim"}
 
 
@@ -118,11 +122,16 @@ class JobWrites:
         change = step("J8.told", job, announced_at=now)
         return replaced(job, change) if self._table.commit([change]) else None
 
-    def note_cleaned(self, job: Job, *, now: datetime, expires: datetime) -> bool:
-        for item in self._table.query(job.job_id, "chunk#"):
-            if "expires" not in item:
-                key = msgspec.convert(item, Item).key
-                self._table.commit([Change(key, assign=to(expires=int(expires.timestamp())), drop=NO_LONGER_DUE)])
+    def expire_items(self, job: Job, *, expires: datetime, deadline: Deadline) -> bool:
+        left = (item for item in self._table.query(job.job_id, "chunk#") if "expires" not in item)
+        assign = to(expires=int(expires.timestamp()))
+        while some := list(islice(left, MOST_CHANGES)):
+            changes = [Change(msgspec.convert(item, Item).key, assign=assign, drop=NO_LONGER_DUE) for item in some]
+            if deadline.remaining() < EXPIRY_SECONDS or not self._table.commit(changes):
+                return False
+        return True
+
+    def note_cleaned(self, job: Job, *, now: datetime) -> bool:
         return self._table.commit([step("J8", job, cleaned_at=now, **_GONE)])
 
     def note_status(self, job: Job, *, digest: str, due_at: datetime) -> None:

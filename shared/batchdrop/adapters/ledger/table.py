@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from batchdrop.core.change import Change
     from batchdrop.core.model import Key
 
+MOST_CHANGES = 100  #: in one commit; DynamoDB's limit of a transaction
+
 
 class Table(Protocol):
     """Items by (job_id, item), with plain attributes: str, int, bool, list, dict."""
@@ -17,7 +19,7 @@ class Table(Protocol):
     def commit(self, changes: Sequence[Change]) -> bool:
         """Make all the changes or none; False if a condition did not hold or another write was in the way.
 
-        At most 100 changes, of different items. Each write stores a fresh ``token``; finding our own token where a
+        At most ``MOST_CHANGES``, of different items. Each write stores a fresh ``token``; finding our own token where a
         condition failed means that an earlier try of this very call was made, and that is True.
         """
         ...
