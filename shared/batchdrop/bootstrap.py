@@ -28,6 +28,7 @@ from batchdrop.usecases.audit import Audit
 from batchdrop.usecases.cancel import Cancel
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.collect import Collect
+from batchdrop.usecases.expire import Expire
 from batchdrop.usecases.fetch import Fetch
 from batchdrop.usecases.housekeep import Housekeep
 from batchdrop.usecases.join import Join
@@ -148,6 +149,7 @@ class App:
             ports.clock,
             observe=lambda: Observe(ports.ledger, ports.api, ports.messages, ports.clock),
             recover=lambda: Recover(ports.ledger, ports.api, ports.clock, settings.settle_seconds),
+            expire=Expire(ports.ledger, ports.clock, settings.max_job_hours),
             withdraw=lambda: Withdraw(ports.ledger, ports.api, ports.clock),
             redrive=lambda: Redrive(ports.ledger, ports.messages, ports.clock),
             admit=lambda: Admit(ports.ledger, ports.messages, ports.clock, name=uuid.uuid4().hex),

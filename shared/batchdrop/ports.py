@@ -427,8 +427,11 @@ class Ledger(Protocol):
         """J4.lost: the input was removed while the job ran; the job as it is afterwards."""
         ...
 
-    def request_cancel(self, job: Job, *, now: datetime) -> bool:
-        """J7: from here on nothing more is bought for a running job; False too where it was asked before."""
+    def request_cancel(self, job: Job, *, now: datetime, because: tuple[str, str] | None = None) -> bool:
+        """J7: from here on nothing more is bought for a running job; False too where it was asked before.
+
+        ``because``: code and reason where it is not a user who asks.
+        """
         ...
 
     def rest_assembly(self, job: Job, *, check_at: datetime) -> bool:
@@ -440,7 +443,7 @@ class Ledger(Protocol):
         ...
 
     def finish_job(self, job: Job, outputs: Mapping[str, Mapping[str, str]], now: datetime) -> Job | None:
-        """J6: ``completed``, or ``cancelled`` where a cancel was asked."""
+        """J6: ``completed``, or ``cancelled`` where a user asked for it."""
         ...
 
     def note_announced(self, job: Job, now: datetime) -> Job | None:
@@ -495,6 +498,10 @@ class Ledger(Protocol):
 
     def admit(self, batch: Batch, *, lease: datetime) -> bool:
         """B1."""
+        ...
+
+    def probe(self, batch: Batch, *, lease: datetime) -> bool:
+        """B8.probe."""
         ...
 
     def claim_upload(self, batch: Batch, *, lease: datetime) -> Batch | None:
@@ -552,8 +559,8 @@ class Ledger(Protocol):
         """B9; call it only if the look shows something new."""
         ...
 
-    def note_cancel(self, batch: Batch, *, now: datetime) -> bool:
-        """B9.cancel: the provider was asked to stop the batch."""
+    def note_cancel(self, batch: Batch, *, now: datetime, check_at: datetime) -> bool:
+        """B9.cancel: the provider was asked to stop the batch; at ``check_at`` it is overdue."""
         ...
 
     def end(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
@@ -577,7 +584,11 @@ class Ledger(Protocol):
         ...
 
     def retire(self, batch: Batch, *, reason: str) -> bool:
-        """B14: its job is cancelled, and it will not be bought."""
+        """B14: its job is stopped, and it will not be bought."""
+        ...
+
+    def give_up(self, batch: Batch, *, reason: str, now: datetime) -> bool:
+        """B14.late: its job is stopped, and what became of it cannot be found out."""
         ...
 
     def quarantine(self, batch: Batch, *, reason: str) -> bool:

@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_openai_files: bool
     settle_seconds: int
     create_lease_seconds: int
+    max_job_hours: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "max_attempts": (1, 100),
             "settle_seconds": (0, 86_400),
             "create_lease_seconds": (1, 3_600),
+            "max_job_hours": (1, 8_760),
         }
         for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:

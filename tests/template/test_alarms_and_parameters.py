@@ -29,6 +29,7 @@ DEFAULTS = {
     "LogRetentionDays": 30,
     "SettleSeconds": 1800,
     "CreateLeaseSeconds": 90,
+    "MaxJobHours": 72,
     "AlarmTopicArn": "",
 }
 
@@ -104,7 +105,9 @@ def test_alarms_watch_metrics_that_the_functions_send(template: Template) -> Non
         if alarm["Namespace"] == NAMESPACE:
             assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
             watched.add(alarm["MetricName"])
-    assert telemetry.Metric.BATCHES_BLOCKED in watched
+    metric = telemetry.Metric
+    needed = {metric.BATCHES_BLOCKED, metric.UNKNOWN_BATCHES, metric.BATCHES_OVERDUE}
+    assert needed | {metric.REQUESTS_QUARANTINED, metric.ITEMS_PARKED} <= watched
     assert watched <= set(telemetry.Metric)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchdrop.core import retrying
-from batchdrop.core.retrying import Halve, Report, Wait, judge
+from batchdrop.core.retrying import Block, Halve, Report, Wait, judge
 from batchdrop.ports import LineError
 
 
@@ -19,8 +19,8 @@ def test_a_passing_code_waits(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", sorted(retrying.OPERATOR))
-def test_what_the_operator_must_mend_waits_an_hour(code: str) -> None:
-    assert judged(LineError(code, "m")) == Wait(3_600, f"{code}: m")
+def test_what_the_operator_must_mend_blocks(code: str) -> None:
+    assert judged(LineError(code, "m")) == Block(f"{code}: m")
 
 
 @pytest.mark.parametrize("code", sorted(retrying.PERMANENT))

@@ -27,6 +27,7 @@ ENV = {
     "KEEP_OPENAI_FILES": "false",
     "SETTLE_SECONDS": "1800",
     "CREATE_LEASE_SECONDS": "90",
+    "MAX_JOB_HOURS": "72",
 }
 
 
@@ -50,6 +51,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("MAX_ATTEMPTS", "many"),
         ("MAX_REQUESTS_PER_BATCH", "50001"),
         ("INVALID_LINES", "ignore"),
+        ("MAX_JOB_HOURS", "0"),
         ("OPENAI_BASE_URL", "http://example.com/v1"),
         ("OPENAI_BASE_URL", "file:///etc/passwd"),
     ],

@@ -12,6 +12,7 @@ from batchdrop.core.states import BatchState, JobState
 from batchdrop.usecases import pace
 from batchdrop.usecases.admit import Admit
 from batchdrop.usecases.audit import Audit
+from batchdrop.usecases.expire import Expire
 from batchdrop.usecases.housekeep import Housekeep
 from batchdrop.usecases.observe import Observe
 from batchdrop.usecases.poll import Poll, Tick
@@ -32,6 +33,7 @@ def tick(world: World, name: str = "poller") -> Tick:
         clock,
         observe=lambda: Observe(ledger, world.api, messages, clock),
         recover=lambda: Recover(ledger, world.api, clock, settle=1_800),
+        expire=Expire(ledger, clock, hours=72),
         withdraw=lambda: Withdraw(ledger, world.api, clock),
         redrive=lambda: Redrive(ledger, messages, clock),
         admit=lambda: Admit(ledger, messages, clock, name),
@@ -148,7 +150,8 @@ def test_a_plan_that_rests_is_continued(world: World) -> None:
 def test_blocked_work_is_tried_again_by_itself(world: World) -> None:
     batch = world.batch(state=BatchState.BLOCKED, reason="invalid_api_key: no", next_check_at=world.clock.now())
     assert tick(world).blocked == 1
-    assert world.read(batch.key).state is BatchState.QUEUED
+    assert world.read(batch.key).state is BatchState.ADMITTED
+    assert world.messages.keys("submit") == [batch.key]
 
 
 def test_what_may_exist_at_the_provider_is_never_unblocked_by_itself(world: World) -> None:

@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING
 
-from batchdrop.core import poison
+from batchdrop.core import blocking, poison
 from batchdrop.core.lifecycle import OCCUPYING
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def admitted(
     """Of the open ``batches`` of running jobs, those to admit now.
 
     The room of an (api, model) is its limit less the estimated tokens of all that is on its way; a model without a
-    known limit has room for all. Jobs take turns, older batches first; a batch larger than the limit goes alone.
+    known limit has room for all. Jobs take turns, older batches first; a batch larger than the limit goes alone. Where
+    others wait for the operator, none goes: one of those is tried first (``core.blocking``).
     """
     everything = list(batches)
     used: Counter[tuple[str, str]] = Counter()
@@ -58,7 +59,8 @@ def admitted(
             used[batch.api, batch.model] += batch.estimated_tokens
     chosen: list[Batch] = []
     at_once -= sum(batch.state == "admitted" for batch in everything)
-    for batch in _in_turns(batch for batch in everything if _is_ready(batch, now)):
+    closed = blocking.verdict(everything, now)
+    for batch in _in_turns(batch for batch in everything if _is_ready(batch, now) and not closed.stops(batch)):
         pool = batch.api, batch.model
         if used[pool] and used[pool] + batch.estimated_tokens > limits.get(pool, float("inf")):
             continue

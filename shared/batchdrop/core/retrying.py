@@ -89,6 +89,13 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """The operator must act, then the whole batch goes again; not counted as an attempt."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Halve:
     """Nobody knows which request it was: both halves go again, not counted."""
 
@@ -101,7 +108,7 @@ class Report:
     everyone: Complaint | None = None
 
 
-Verdict = Wait | Halve | Report
+Verdict = Wait | Block | Halve | Report
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ def judge(complaints: Sequence[Complaint], *, requests: int, halvings: int, refu
     first = complaints[0] if complaints else _Silence()
     for complaint in complaints:
         if complaint.code in OPERATOR:
-            return Wait(LONGEST_WAIT, f"{complaint.code}: {complaint.message}")
+            return Block(f"{complaint.code}: {complaint.message}")
         if complaint.code in _OF_THE_MODEL or _is_hopeless(complaint, requests, refusals):
             return Report(everyone=complaint)
         if _is_passing(complaint):

@@ -25,8 +25,10 @@ def why(job: Job, batches: Sequence[Batch]) -> tuple[str, str]:
     poisoned = [batch for batch in batches if batch.state is BatchState.QUARANTINED]
     dropped = [batch for batch in batches if batch.state is BatchState.RETIRED]
     reasons = "; ".join(dict.fromkeys(batch.reason for batch in poisoned or dropped if batch.reason))
-    if stopped and (not poisoned or any(batch.reason == stopped[1] for batch in dropped)):
-        return stopped[0], f"{stopped[1]} {reasons}" if poisoned else stopped[1]
+    by_the_stop = [batch for batch in dropped if stopped and (batch.reason or "").startswith(stopped[1])]
+    if stopped and (by_the_stop or not poisoned):
+        more = dict.fromkeys((batch.reason or "").removeprefix(stopped[1]).strip() for batch in poisoned + by_the_stop)
+        return stopped[0], " ".join(filter(None, (stopped[1], *more)))
     code = poison.QUARANTINED if poisoned else NOT_ANSWERED
     return code, reasons or "The batch of this request was given up before it was answered."
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from batchdrop.core import admission, answers, naming, poison, retrying
+from batchdrop.core import admission, answers, blocking, naming, poison, retrying
 from batchdrop.core.answers import Sieve, Taken
 from batchdrop.core.errors import BatchdropError, Rejected, RetryLater
 from batchdrop.core.model import Batch, Job, Source, Usage
@@ -131,6 +131,9 @@ class Fetch:
     def _after_refusal(self, batch: Batch) -> bool:
         complaints = self._complaints(batch)
         verdict = retrying.judge(complaints, requests=batch.requests, halvings=batch.halvings, refusals=batch.refusals)
+        if isinstance(verdict, retrying.Block):
+            self._block(batch, verdict)
+            return False
         if isinstance(verdict, retrying.Wait):
             self._requeue(batch, verdict)
             return False
@@ -147,10 +150,18 @@ class Fetch:
             return remote.errors
         return tuple(LineError(code, batch.reason or code) for code in batch.error_codes)
 
-    def _requeue(self, batch: Batch, verdict: retrying.Wait) -> None:
+    def _block(self, batch: Batch, verdict: retrying.Block) -> None:
+        self._drop_file(batch)
+        check_at = self.clock.now() + blocking.EVERY
+        self.ledger.block(batch, reason=verdict.reason[:500], check_at=check_at)
+
+    def _drop_file(self, batch: Batch) -> None:
         """The next try uploads anew, so this file goes first: once the batch is queued, its id is forgotten."""
         if batch.file_id and not self.keep_openai_files:
             self.api.delete_file(batch.file_id)
+
+    def _requeue(self, batch: Batch, verdict: retrying.Wait) -> None:
+        self._drop_file(batch)
         if limit := admission.learned_limit(verdict.reason):
             self.ledger.learn_limit(batch.api, batch.model, limit)
         now = self.clock.now()

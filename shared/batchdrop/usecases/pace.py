@@ -24,8 +24,6 @@ TICK = dt.timedelta(minutes=3)
 WORKED_ON = dt.timedelta(minutes=16)
 #: An admitted batch whose submitter never came: queued again.
 ADMITTED = dt.timedelta(minutes=20)
-#: Blocked work is tried again, one batch at a time tells whether it is mended.
-BLOCKED = dt.timedelta(minutes=5)
 #: OpenAI ends a batch 24 h after its creation; six hours later it is overdue.
 WINDOW = dt.timedelta(hours=30)
 #: A batch is young for this long: every tick looks at it.

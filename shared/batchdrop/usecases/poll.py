@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from batchdrop.ports import Clock, Deadline, Ledger
     from batchdrop.usecases.admit import Admit
+    from batchdrop.usecases.expire import Expire
     from batchdrop.usecases.housekeep import Housekeep
     from batchdrop.usecases.observe import Observe
     from batchdrop.usecases.recover import Recover
@@ -46,6 +47,7 @@ class Tick:
     audited: Audited = field(default_factory=Audited)
     quarantined: int = 0
     parked: int = 0
+    expired: int = 0
     odd_statuses: tuple[str, ...] = ()
     unknown_batches: tuple[str, ...] = ()
     troubles: list[str] = field(default_factory=list)
@@ -78,7 +80,7 @@ class Open:
         """Items that cannot even be given up."""
         return sum(map(poison.is_parked, self.jobs.values())) + sum(map(poison.is_parked, self.chunks))
 
-    def of_cancelled_jobs(self) -> list[Batch]:
+    def of_stopped_jobs(self) -> list[Batch]:
         asked = {job.job_id for job in self.jobs.values() if job.cancel_requested_at is not None}
         return [batch for batch in self.batches if batch.job_id in asked]
 
@@ -98,6 +100,7 @@ class Poll:
     clock: Clock
     observe: Callable[[], Observe]
     recover: Callable[[], Recover]
+    expire: Expire
     withdraw: Callable[[], Withdraw]
     redrive: Callable[[], Redrive]
     admit: Callable[[], Admit]
@@ -144,8 +147,9 @@ class Poll:
             tick.recovered = self.recover()(lost)
 
     def _withdraw(self, found: Open, tick: Tick, deadline: Deadline) -> None:
-        if batches := found.of_cancelled_jobs():
-            tick.withdrawn = self.withdraw()(batches, deadline)
+        tick.expired = self.expire(found.jobs.values())
+        if batches := found.of_stopped_jobs():
+            tick.withdrawn = self.withdraw()(found.jobs, batches, deadline)
 
     def _redrive(self, found: Open, tick: Tick, deadline: Deadline) -> None:
         if not (found.jobs or found.chunks or found.batches):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchdrop.core import poison
+from batchdrop.core import blocking, poison
 from batchdrop.core.model import Batch, Chunk, Job
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.usecases import pace
-from batchdrop.usecases.recover import CANNOT_FENCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -35,7 +34,21 @@ class Redrive:
         ready = [chunk for chunk in chunks if _is_joinable(chunk, jobs, busy)]
         found: list[AnyItem] = [*jobs.values(), *ready, *everything]
         overdue = filter(self._is_overdue, found)
-        return sum(self._move(item) for item in overdue if deadline.remaining() > 1)
+        moved = sum(self._move(item) for item in overdue if deadline.remaining() > 1)
+        return moved + self._unblock(jobs, everything, deadline)
+
+    def _unblock(self, jobs: Mapping[str, Job], batches: Iterable[Batch], deadline: Deadline) -> int:
+        now = self.clock.now()
+        found = blocking.verdict((batch for batch in batches if _may_spend(jobs.get(batch.job_id))), now)
+        tried = sum(self._probe(batch) for batch in found.probe)
+        freed = (batch for batch in found.free if deadline.remaining() > 1)
+        return tried + sum(self.ledger.requeue(batch, not_before=now, now=now) for batch in freed)
+
+    def _probe(self, batch: Batch) -> bool:
+        if not self.ledger.probe(batch, lease=self.clock.now() + pace.ADMITTED):
+            return False
+        self.messages.submit(batch.key)
+        return True
 
     def _is_overdue(self, item: AnyItem) -> bool:
         return item.next_check_at is not None and item.next_check_at <= self.clock.now()
@@ -65,9 +78,7 @@ class Redrive:
         if batch.state is BatchState.ENDED:
             return self._collect(batch)
         is_abandoned = batch.state in (BatchState.ADMITTED, BatchState.UPLOADING)
-        may_exist = batch.openai_batch_id is not None or batch.reason == CANNOT_FENCE
-        is_blocked = batch.state is BatchState.BLOCKED and not may_exist
-        return (is_abandoned or is_blocked) and self.ledger.requeue(batch, not_before=now, now=now)
+        return is_abandoned and self.ledger.requeue(batch, not_before=now, now=now)
 
     def _collect(self, item: AnyItem) -> bool:
         self.messages.collect(item.key)
@@ -76,6 +87,10 @@ class Redrive:
 
     def _postpone(self, item: AnyItem) -> None:
         self.ledger.postpone(item, check_at=self.clock.now() + pace.WORKED_ON)
+
+
+def _may_spend(job: Job | None) -> bool:
+    return job is not None and job.state is JobState.RUNNING and job.cancel_requested_at is None
 
 
 def _of_submission(batch: Batch) -> str:

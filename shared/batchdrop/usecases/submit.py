@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from batchdrop.core import admission, naming, retrying
+from batchdrop.core import admission, blocking, naming, retrying
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
@@ -112,7 +112,7 @@ class Submit:
             return Submitted.REFUSED
         if isinstance(refusal, Misconfigured):
             reason = f"{refusal.code}: {refusal.reason}"
-            done, outcome = self.ledger.block(batch, reason=reason, check_at=now + pace.BLOCKED), Submitted.BLOCKED
+            done, outcome = self.ledger.block(batch, reason=reason, check_at=now + blocking.EVERY), Submitted.BLOCKED
         else:
             done, outcome = self._requeue(batch, refusal, now), Submitted.REQUEUED
         if done and batch.file_id:

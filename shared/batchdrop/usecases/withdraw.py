@@ -1,4 +1,4 @@
-"""Carry out cancels: what was not bought is dropped, what runs at the provider is stopped there."""
+"""Carry out cancels and deadlines: what was not bought is dropped, what runs at the provider is stopped there."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from batchdrop.core.answers import CANCELLED
+from batchdrop.core import giving_up
+from batchdrop.core.answers import stopped
 from batchdrop.core.errors import Rejected
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping, Sequence
 
+    from batchdrop.core.model import Job
     from batchdrop.ports import BatchApi, Clock, Deadline, Ledger
 
+#: A blocked one may run under another key; nobody can stop it under this one.
+_NOT_BOUGHT = frozenset({BatchState.QUEUED, BatchState.ADMITTED, BatchState.BLOCKED})
 #: Cancels sent to the provider in one tick.
 CALLS = 60
 
@@ -31,27 +35,36 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Stop the open batches of cancelled jobs.
+    """Stop the open batches of jobs that were cancelled, or ran for too long.
 
     One that is ``uploading`` or ``creating`` is left until it is known what became of it; an ``ended`` one is paid
-    for, and its answers are fetched.
+    for, and its answers are fetched. What the provider leaves open for an hour or more is given up.
     """
 
     ledger: Ledger
     api: BatchApi
     clock: Clock
 
-    def __call__(self, batches: Iterable[Batch], deadline: Deadline) -> Withdrawn:
-        """``batches``: the open ones of jobs whose cancel was asked."""
-        retired = sent = 0
-        for batch in batches:
-            if deadline.remaining() <= 1:
+    def __call__(self, jobs: Mapping[str, Job], batches: Sequence[Batch], deadline: Deadline) -> Withdrawn:
+        """``batches``: the open ones of stopped ``jobs``. First what needs no provider: it may not answer."""
+        retired = sum(self._drop(jobs[batch.job_id], batch) for batch in batches if deadline.remaining() > 1)
+        sent = 0
+        for batch in filter(self._is_to_be_told, batches):
+            if sent >= CALLS or deadline.remaining() <= 1:
                 break
-            if batch.state in (BatchState.QUEUED, BatchState.ADMITTED, BatchState.BLOCKED):
-                retired += self.ledger.retire(batch, reason=CANCELLED[1])
-            elif sent < CALLS and self._is_to_be_told(batch):
-                sent += self._tell(batch)
+            sent += self._tell(batch)
         return Withdrawn(retired, sent)
+
+    def _drop(self, job: Job, batch: Batch) -> bool:
+        why = stopped(job)
+        if why is None:
+            return False
+        if batch.state in _NOT_BOUGHT:
+            return self.ledger.retire(batch, reason=why[1])
+        now = self.clock.now()
+        if not giving_up.is_hopeless(job, batch, now):
+            return False
+        return self.ledger.give_up(batch, reason=f"{why[1]} {giving_up.what_is_known(batch)}", now=now)
 
     def _is_to_be_told(self, batch: Batch) -> bool:
         """Once, and again if that did not take."""
@@ -62,4 +75,6 @@ class Withdraw:
     def _tell(self, batch: Batch) -> bool:
         with suppress(Rejected):  # it has ended, or is not known any more: the next look at it tells
             self.api.cancel(batch.openai_batch_id or "")
-        return self.ledger.note_cancel(batch, now=self.clock.now())
+        now = self.clock.now()
+        check_at = batch.next_check_at if batch.cancel_sent_at else now + giving_up.PATIENCE
+        return self.ledger.note_cancel(batch, now=now, check_at=check_at or now)

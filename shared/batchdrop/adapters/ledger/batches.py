@@ -50,6 +50,10 @@ class BatchWrites:
     def admit(self, batch: Batch, *, lease: datetime) -> bool:
         return self._table.commit(with_job(step("B1", batch, lease_until=lease, next_check_at=lease)))
 
+    def probe(self, batch: Batch, *, lease: datetime) -> bool:
+        change = step("B8.probe", batch, lease_until=lease, next_check_at=lease, not_before=None, reason=None)
+        return self._table.commit(with_job(change))
+
     def claim_upload(self, batch: Batch, *, lease: datetime) -> Batch | None:
         change = step("B2", batch, claim=batch.claim + 1, lease_until=lease, next_check_at=lease)
         return replaced(batch, change) if self._table.commit([change]) else None
@@ -107,8 +111,9 @@ class BatchWrites:
         return self._table.commit([change])
 
     def block(self, batch: Batch, *, reason: str, check_at: datetime) -> bool:
-        # What a create may have made is kept: the operator looks for it by the file's id.
-        change = step("B8", batch, reason=reason, lease_until=None, next_check_at=check_at)
+        # What a create may have made is kept: the operator looks for it by the file's id. What has ended, is over.
+        left = _FRESH if batch.state is BatchState.ENDED else {"lease_until": None}
+        change = step("B8", batch, **(left | {"reason": reason, "next_check_at": check_at}))
         return self._table.commit([change])
 
     def lose(self, batch: Batch, *, reason: str, check_at: datetime) -> bool:
@@ -123,9 +128,10 @@ class BatchWrites:
         guards = {Guard.SAME_BATCH: remote.id, Guard.RANK: rank(remote.status)}
         return self._table.commit([step("B9", batch, guards=guards, next_check_at=check_at, **_seen(remote))])
 
-    def note_cancel(self, batch: Batch, *, now: datetime) -> bool:
+    def note_cancel(self, batch: Batch, *, now: datetime, check_at: datetime) -> bool:
         guards = {Guard.SAME_BATCH: batch.openai_batch_id}
-        return self._table.commit([step("B9.cancel", batch, guards=guards, cancel_sent_at=now)])
+        change = step("B9.cancel", batch, guards=guards, cancel_sent_at=now, next_check_at=check_at)
+        return self._table.commit([change])
 
     def end(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
         change = step(
@@ -184,6 +190,10 @@ class BatchWrites:
 
     def retire(self, batch: Batch, *, reason: str) -> bool:
         return self._table.commit(with_job(step("B14", batch, reason=reason, **_GONE)))
+
+    def give_up(self, batch: Batch, *, reason: str, now: datetime) -> bool:
+        change = step("B14.late", batch, guards={Guard.LEASE_OVER: now}, reason=reason, **_GONE)
+        return self._table.commit(with_job(change))
 
     def quarantine(self, batch: Batch, *, reason: str) -> bool:
         return self._table.commit([step("B15", batch, reason=reason, **_GONE)])

@@ -10,6 +10,7 @@ import msgspec
 from batchdrop.adapters.ledger.reads import pointer_key
 from batchdrop.adapters.ledger.table import MOST_CHANGES
 from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, to, with_job
+from batchdrop.core.answers import CANCELLED, stopped
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import Guard
 from batchdrop.core.model import Chunk, Item, Job
@@ -101,8 +102,9 @@ class JobWrites:
         change = step("J4.lost", job, code=code, reason=reason, ended_at=now, next_check_at=now, lease_until=None)
         return replaced(job, change) if self._table.commit([change]) else None
 
-    def request_cancel(self, job: Job, *, now: datetime) -> bool:
-        return self._table.commit([step("J7", job, cancel_requested_at=now)])
+    def request_cancel(self, job: Job, *, now: datetime, because: tuple[str, str] | None = None) -> bool:
+        said: dict[str, Any] = {"code": because[0], "reason": because[1]} if because else {}
+        return self._table.commit([step("J7", job, cancel_requested_at=now, **said)])
 
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
         change = step("J5.note", job, upload=dict(upload), published_as=published_as)
@@ -112,7 +114,7 @@ class JobWrites:
         return self._table.commit([step("J5.rest", job, lease_until=None, next_check_at=check_at)])
 
     def finish_job(self, job: Job, outputs: Mapping[str, Mapping[str, str]], now: datetime) -> Job | None:
-        state = JobState.COMPLETED if job.cancel_requested_at is None else JobState.CANCELLED
+        state = JobState.CANCELLED if stopped(job) == CANCELLED else JobState.COMPLETED
         change = step(
             "J6", job, target=state, outputs=plain(outputs), ended_at=now, next_check_at=now, lease_until=None
         )
