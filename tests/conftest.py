@@ -17,6 +17,8 @@ from tests.fakes import FakeClock
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+pytest_plugins = ["tests.simulation.plugin"]
+
 # Before any test module is imported: nobody's credentials, proxies or settings reach a test.
 for name in list(os.environ):
     if name.upper().startswith(("AWS_", "OPENAI_", "POWERTOOLS_")) or name.upper().endswith("_PROXY"):

@@ -11,17 +11,18 @@ class FakeClock:
     """``ports.Clock`` that stands still until it is moved."""
 
     def __init__(self, now: datetime = NOON) -> None:
-        self._now = now
+        self.set(now)
 
     def now(self) -> datetime:
-        return self._now.replace(microsecond=0)
+        return self._second
 
     def set(self, moment: datetime) -> None:
         self._now = moment.astimezone(UTC)
+        self._second = self._now.replace(microsecond=0)
 
     def advance(self, seconds: float = 0, *, minutes: float = 0, hours: float = 0) -> datetime:
         """Move on; the new time."""
-        self._now += timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        self.set(self._now + timedelta(hours=hours, minutes=minutes, seconds=seconds))
         return self.now()
 
 

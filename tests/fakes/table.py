@@ -48,14 +48,19 @@ class InMemoryTable:
 
 def holds(change: Change, item: dict[str, Any] | None) -> bool:
     old = item or {}
-    if change.states and old.get("state") not in [state.value for state in change.states]:
+    if change.states and old.get("state") not in change.states:  # states are strings
         return False
     return all(_true(guard, expected, old) for guard, expected in change.guards.items())
 
 
+#: Looked up once: these are asked for at every write.
+_TERMS = {guard: (guard.attribute, guard.op) for guard in Guard}
+
+
 def _true(guard: Guard, expected: Any, item: dict[str, Any]) -> bool:
-    value = item.get(guard.attribute)
-    match guard.op:
+    attribute, op = _TERMS[guard]
+    value = item.get(attribute)
+    match op:
         case Op.ABSENT:
             return value is None
         case Op.PRESENT:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from tests.simulation.jobs import Drops, play
 from tests.simulation.oracle import Violation
+from tests.simulation.play import play
+from tests.simulation.scenarios import Scenario
 from tests.simulation.wire import Fault, Line, fitting
-from tests.simulation.world import Conditions, World
+from tests.simulation.world import World
 
 SHOWN = 5
 ASKED_AGAIN = 5  #: one run of so many is asked for everything once more
 Faults = Mapping[int, Fault]
+Figures = tuple[float, float, float, float]  #: runs, calls, faults, virtual days
+Record = Callable[[str, object], None]  #: pytest's ``record_property``
 
 
 def knob(name: str, default: int) -> int:
@@ -30,30 +33,30 @@ def tell(story: str) -> None:
 
 @dataclass
 class Campaign:
-    """Runs of the same drops. ``broken``: the story of each violation."""
+    """Runs of the same scenario. ``broken``: the story of each violation."""
 
-    drops: Drops
-    conditions: Conditions = field(default_factory=Conditions)
+    scenario: Scenario
     runs: int = 0
     calls: int = 0
     faults: int = 0
     slowest: float = 0
+    minutes: float = 0
     broken: list[str] = field(default_factory=list)
     rows: Counter[str] = field(default_factory=Counter)
     sites: Counter[str] = field(default_factory=Counter)
 
     def clean(self) -> list[str]:
         """The call sites of a run without faults, in their order."""
-        line = Line()
-        self._tell(play(self.drops, self.conditions, line))
-        return line.sites
+        world = self.scenario.world()
+        self._tell(play(self.scenario, world))
+        return world.line.sites
 
     def run(self, faults: Faults, lateness: float = 0) -> None:
         line = Line(decide=lambda number, site: _fate(faults, number, site))
-        world = World(self.conditions, line)
+        world = self.scenario.world(line)
         line.late = lambda how: world.api.create_later(world.now + lateness, how)
         try:
-            play(self.drops, self.conditions, line, world=world, again=self.runs % ASKED_AGAIN == 0)
+            play(self.scenario, world, again=self.runs % ASKED_AGAIN == 0)
         except Violation as violation:
             told = ", ".join(f"{fault.name} at call {number} {site}" for number, site, fault in line.faults)
             self.broken.append(f"{told} (late by {lateness:.0f} s): {violation}")
@@ -63,9 +66,14 @@ class Campaign:
         self.runs += 1
         self.calls += len(world.line.sites)
         self.faults += len(world.line.faults)
+        self.minutes += world.minutes()
         self.slowest = max(self.slowest, world.minutes())
         self.rows += world.table.rows
         self.sites.update(world.line.sites)
+
+    @property
+    def figures(self) -> Figures:
+        return self.runs, self.calls, self.faults, self.minutes / 1440
 
     def verdict(self) -> None:
         said = "\n".join(self.broken[:SHOWN])
@@ -76,7 +84,7 @@ class Campaign:
 def _fate(faults: Faults, number: int, site: str) -> Fault | None:
     """The planned fault, if it fits the call: after a first fault other calls stand at the later numbers."""
     fault = faults.get(number)
-    return fault if fault in fitting(site) else None
+    return fault if fault and fault in fitting(site) else None
 
 
 def visited(sites: Iterable[str], port: str) -> set[str]:

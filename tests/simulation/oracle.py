@@ -1,112 +1,22 @@
-"""What must hold after every write, and when all is at rest."""
+"""What must hold when all is at rest (I1 to I11 of the promises); what each write must keep is in ``watched``."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any
 
-from batchdrop.core.change import Change
-from batchdrop.core.lifecycle import ROWS
-from batchdrop.core.model import Batch, Key, Usage, from_attributes
-from tests.fakes.table import InMemoryTable
+from batchdrop.core.model import Usage
+from tests.fakes.answers import respond_to
+from tests.simulation.provider import Work
+from tests.simulation.watched import FINAL, Item, Violation, WatchedTable, require
 
-Item = dict[str, Any]
-FINAL = {"completed", "failed", "cancelled", "collected", "fetched", "retired", "quarantined"}
-#: What may happen only between the judgement of a file's last line and the end of its job.
-SPENDS = {"B1", "B12", "C1"}
+__all__ = ["Expected", "Violation", "WatchedTable", "check_bought_once", "check_rest"]
 #: A death between this write and the delete that follows it leaves a file, which expires by itself.
 FILE_DROPPED_AFTER = ("delete_file", "B6.refused", "B7.refused", "B8")
-FILES = ("file_id", "output_file_id", "error_file_id")
-
-
-class Violation(AssertionError):  # noqa: N818 - said of the run, not of the code that raises it
-    """The promise is broken."""
-
-
-class WatchedTable(InMemoryTable):
-    """Judges every write by what it did, whatever the writer's conditions were.
-
-    Reads hand out the items themselves, for speed: a write makes a new item, and readers only convert them.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: Counter[str] = Counter()
-        self.files: set[str] = set()  #: every id that an item ever named
-        self.writes = 0
-
-    def commit(self, changes: Sequence[Change]) -> bool:
-        before = [self.items.get((change.key.job_id, change.key.item)) for change in changes]
-        if not super().commit(changes):
-            return False
-        self.writes += 1
-        for change, old in zip(changes, before, strict=True):
-            if not change.is_check:
-                self._judge(change, old, self.items[change.key.job_id, change.key.item])
-        return True
-
-    def get(self, key: Key) -> Item | None:
-        return self.items.get((key.job_id, key.item))
-
-    def query(self, job_id: str, prefix: str = "") -> Iterator[Item]:
-        names = sorted(name for job, name in self.items if job == job_id and name.startswith(prefix))
-        return iter([self.items[job_id, name] for name in names])
-
-    def due(self) -> Iterator[Item]:
-        return iter(sorted(filter(_is_due, self.items.values()), key=itemgetter("next_check_at")))
-
-    def is_open(self) -> bool:
-        return any("due" in item for item in self.items.values())
-
-    def _judge(self, change: Change, old: Item | None, new: Item) -> None:
-        if change.row is not None:
-            self.rows[change.row.id] += 1
-            if change.row.id in SPENDS:
-                state = self.items[change.key.job_id, "job"]["state"]
-                require(state == "running", f"{change.row.id} on {change.key.item} of a job that is {state}")
-        self.files |= {new[name] for name in FILES if name in new}
-        if "state" in new:
-            check_step(change, old, new)
-
-
-def _is_due(item: Item) -> bool:
-    return "due" in item and "next_check_at" in item
-
-
-def check_step(change: Change, old: Item | None, new: Item) -> None:
-    """Only edges of the table; claims and ranks never go down; what is final stays."""
-    where = f"{change.row.id if change.row else 'unnamed write'} on {change.key.item}"
-    if old is None:
-        legal = change.row is not None and not change.row.sources
-        require(legal, f"{where}: born without being new")
-        return
-    require(change.row is None or bool(change.row.sources), f"{where}: born again")
-    require(_is_edge(change, old["state"], new["state"]), f"{where}: {old['state']} -> {new['state']} is no edge")
-    require(old["state"] not in FINAL or old["state"] == new["state"], f"{where}: leaves {old['state']}")
-    require(old.get("claim", 0) <= new.get("claim", 0), f"{where}: the claim goes down")
-    same = old.get("openai_batch_id") == new.get("openai_batch_id") and old["state"] == new["state"]
-    require(not same or old.get("rank", 0) <= new.get("rank", 0), f"{where}: the rank goes down")
-    require(new.get("open_chunks", 0) >= 0, f"{where}: fewer than no open chunks")
-    batch_id = old.get("openai_batch_id")
-    replaced = old["state"] == "in_flight" == new["state"] and batch_id != new.get("openai_batch_id")
-    require(not replaced, f"{where}: another batch takes the place of {batch_id}")
-
-
-def _is_edge(change: Change, old: str, new: str) -> bool:
-    if change.row is None:
-        return old == new
-    row = ROWS[change.row.id]
-    if row.target is None:
-        return old == new and old in row.sources
-    return old in row.sources and new in row.targets
-
-
-def require(condition: bool, story: str) -> None:
-    if not condition:
-        raise Violation(story)
+TOKENS = 5  #: that an answer has
+OK = 200
 
 
 @dataclass
@@ -117,57 +27,122 @@ class Expected:
     counts: dict[str, Any] = field(default_factory=dict)
 
 
-def check_spending(world: Any) -> None:
-    """Each batch item is worked on by one batch, each request of it run once, and only for a job that may spend."""
-    for item, ran in world.api.ran.items():
-        worst = ran.most_common(1)
-        require(not worst or worst[0][1] == 1, f"{item}: {worst} executed more than once")
-        require(len(world.api.workers[item]) == 1, f"{item}: {sorted(world.api.workers[item])} all worked")
+def check_bought_once(world: Any) -> None:
+    """I2, I3: each batch item is worked on by one batch, each request of it run once."""
+    workers: dict[tuple[str, str], str] = {}
+    for batch_id, work in world.api.work.items():
+        twice = [custom_id for custom_id, times in work.ran.items() if times > 1]
+        require(not twice, f"{batch_id}: {twice} executed more than once")
+        first = workers.setdefault(work.item, batch_id)
+        require(first == batch_id, f"{work.item}: {first} and {batch_id} worked on it")
+
+
+def check_doubles_told(world: Any) -> None:
+    """R10: where a batch worked that no item owns, it is recorded."""
+    for batch_id, work in world.api.work.items():
+        is_owned = world.table.items[work.item].get("openai_batch_id") == batch_id
+        is_told = ("stack", f"orphan#{batch_id}") in world.table.items
+        require(is_owned or is_told, f"{batch_id} worked on {work.item}, which nobody was told of")
 
 
 def check_rest(world: Any, expected: Expected | None) -> None:
     """Nothing is left to do, nothing is left over, and everything is as after a run without faults."""
-    check_spending(world)
-    items = world.table.items.values()
-    jobs = [item for item in items if item["item"] == "job"]
-    for item in items:
-        require("state" not in item or item["state"] in FINAL, f"{item['item']} rests in {item.get('state')}")
-        require("state" not in item or "due" not in item, f"{item['item']} is at its end and due")
-        require("state" not in item or "lease_until" not in item, f"{item['item']} holds a lease at its end")
-    for job in jobs:
+    if world.may_double:
+        check_doubles_told(world)
+    else:
+        check_bought_once(world)
+        orphans = [name for _, name in world.table.items if name.startswith("orphan#")]
+        require(world.orphans_are_fine or not orphans, f"told of {orphans}, and there are none")
+    lost = {job["job_id"] for job in world.jobs() if job["state"] == "failed"}
+    for item in world.table.items.values():
+        check_final(item, is_dropped=item["job_id"] in lost)
+    for job in world.jobs():
         check_job(world, job)
     check_left_over(world)
     if expected is not None:
-        outputs = world.outputs()
-        require(outputs.keys() == expected.outputs.keys(), f"{sorted(outputs)} instead of {sorted(expected.outputs)}")
-        for name, data in expected.outputs.items():
-            require(outputs[name] == data, f"{name} is not what a run without faults makes")
-        require({job["job_id"]: job["counts"] for job in jobs} == expected.counts, "the counts differ")
+        check_same(world, expected)
+
+
+def check_final(item: Item, *, is_dropped: bool) -> None:
+    """I9: at its end, or dropped with its job; not due, without a lease."""
+    if "state" in item:
+        require(is_dropped or item["state"] in FINAL, f"{item['item']} rests in {item.get('state')}")
+        require("due" not in item, f"{item['item']} is at its end and due")
+        require("lease_until" not in item, f"{item['item']} holds a lease at its end")
+
+
+def check_same(world: Any, expected: Expected) -> None:
+    """I11: the same bytes and the same counts as without faults."""
+    outputs = world.outputs()
+    require(outputs.keys() == expected.outputs.keys(), f"{sorted(outputs)} instead of {sorted(expected.outputs)}")
+    for name, data in expected.outputs.items():
+        require(outputs[name] == data, f"{name} is not what a run without faults makes")
+    counts = {job["job_id"]: job["counts"] for job in world.jobs()}
+    require(counts == expected.counts, f"{counts} instead of {expected.counts}")
 
 
 def check_job(world: Any, job: Item) -> None:
-    """Told, cleaned; its usage is the sum of what was run for it."""
+    """Told, cleaned, its status says so; what was delivered is complete."""
     told = [ended for ended in world.messages.ended if ended.job_id == job["job_id"]]
     require(bool(told), f"nobody was told of {job['job_id']}")
     require("cleaned_at" in job, f"{job['job_id']} was not cleaned")
-    run = sum(ran.total() for (job_id, _), ran in world.api.ran.items() if job_id == job["job_id"])
-    usage = sum((Usage(**part) for part in job.get("usage", {}).values()), Usage())
-    require(
-        usage.output_tokens == 5 * (run - world.api.unanswered[job["job_id"]]), f"usage {usage} for {run} executions"
-    )
-    batches = [from_attributes(i) for i in world.table.items.values() if "#batch#" in i["item"]]
-    fetched = sum(b.completed + b.failed for b in batches if isinstance(b, Batch) and b.job_id == job["job_id"])
-    counts = job["counts"]
-    require(
-        counts["completed"] + counts["failed"] == counts["requests"] == fetched + counts["invalid"],
-        f"{counts} for {fetched} records",
-    )
     status = world.status(job)
     require(status["state"] == job["state"], f"the status says {status['state']}")
-    require(status["counts"]["completed"] == counts["completed"], "the status counts otherwise")
+    if job["state"] in ("completed", "cancelled"):
+        require(status["counts"]["completed"] == job["counts"]["completed"], "the status counts otherwise")
+        check_usage(world, job)
+        check_lines(world, job)
+
+
+def check_usage(world: Any, job: Item) -> None:
+    """I5: what the job says it used is what its own batches used."""
+    owned = {item.get("openai_batch_id") for item in world.table.query(job["job_id"])}
+    work: list[Work] = [work for batch_id, work in world.api.work.items() if batch_id in owned]
+    used = TOKENS * sum(one.ran.total() - one.failed for one in work)
+    usage = sum((Usage(**part) for part in job.get("usage", {}).values()), Usage())
+    require(usage.output_tokens == used, f"usage {usage} instead of {used} tokens")
+
+
+def check_lines(world: Any, job: Item) -> None:
+    """I1, I4, I10: line k of the results answers the k-th line of the input that is not blank; the counts are right."""
+    versions = world.objects.versions("in", job["input_key"])
+    data = next(one.data for one in versions if one.version_id == job["version_id"])
+    asked = [_parsed(line) for line in data.split(b"\n") if line.strip()]
+    output = job["outputs"]["results"]
+    there = world.objects.read("out", output["key"], output["version_id"])
+    told = [json.loads(line) for line in there.splitlines()]
+    require(len(asked) == len(told), f"{len(told)} results for {len(asked)} lines")
+    known = Counter(request["custom_id"] for request in asked if request)
+    for request, result in zip(asked, told, strict=True):
+        check_line(request, result, is_unique=bool(request) and known[request["custom_id"]] == 1)
+    completed = sum(_is_answer(result) for result in told)
+    counts = job["counts"]
+    failed = len(asked) - completed
+    right = (counts["requests"], counts["completed"], counts["failed"]) == (len(asked), completed, failed)
+    require(right, f"{counts} for {completed} answers to {len(asked)} requests")
+
+
+def check_line(request: Any, result: Any, *, is_unique: bool) -> None:
+    wanted = request and request["custom_id"]
+    require(result["custom_id"] == wanted, f"{result['custom_id']} stands where {wanted} was asked")
+    if is_unique and _is_answer(result):
+        require(result["response"]["body"] == respond_to(request)[1], f"{wanted} has another one's answer")
+    require(bool(result["response"] or result["error"]), f"{wanted} has neither answer nor error")
+
+
+def _parsed(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:
+        return None
+
+
+def _is_answer(result: Any) -> bool:
+    return bool(result["response"]) and result["response"]["status_code"] == OK
 
 
 def check_left_over(world: Any) -> None:
+    """I9: no file of ours at the provider, no open upload, nothing in the work bucket, no parts."""
     files = sorted(world.table.files & world.api.files.keys())
     require(not files or any(map(world.line.hurt, FILE_DROPPED_AFTER)), f"files left at the provider: {files}")
     work = world.objects.keys("work")
@@ -176,5 +151,7 @@ def check_left_over(world: Any) -> None:
     require(not parts, f"parts left: {parts}")
     unknown = world.line.hurt("start_upload") or world.line.hurt("J5.note")
     require(not world.objects.uploads or unknown, f"uploads left: {sorted(world.objects.uploads)}")
+    writers = Counter(output["key"] for job in world.jobs() for output in job.get("outputs", {}).values())
     for name in world.outputs():
-        require(len(world.objects.versions("out", name)) == 1, f"{name} was written more than once")
+        written = [one for one in world.objects.versions("out", name) if one.data is not None]
+        require(len(written) == writers[name], f"{name} was written {len(written)} times by {writers[name]} jobs")

@@ -4,36 +4,49 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from batchdrop.core.errors import Misconfigured, Rejected
-from batchdrop.ports import LineError, RemoteBatch
+from batchdrop.ports import BatchPage, LineError, RemoteBatch
 from tests.fakes.answers import Json, respond_to
 from tests.fakes.batch_api import ENDED, InMemoryBatchApi
 
-FLAKY, SLOW, CROWDED, STRICT, PUZZLED, UNKNOWN_MODEL, LOCKED = (
-    f"gpt-{name}" for name in ("flaky", "slow", "crowded", "strict", "puzzled", "unknown", "locked")
+PLAIN, FLAKY, SLOW, CROWDED, STRICT, PUZZLED, UNKNOWN_MODEL, LOCKED = (
+    f"gpt-{name}" for name in ("plain", "flaky", "slow", "crowded", "strict", "puzzled", "unknown", "locked")
 )
 FULL = "Enqueued token limit reached for gpt-crowded. Limit: 90,000 enqueued tokens."
 _NEXT = {"validating": "in_progress", "in_progress": "finalizing"}
 
 
 @dataclass
+class Work:
+    """What one batch did. ``ran``: executions by custom id, which are paid for; ``failed`` ones cost nothing."""
+
+    item: tuple[str, str]
+    ran: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+
+
+@dataclass
 class Provider(InMemoryBatchApi):
     """Models are named for what they do the first time: expire, fail at the token limit, refuse a line, …
 
-    ``ran``: executions by (job, item) and custom id: what is paid for. ``pending``: creates that are still under way.
+    ``work`` by batch id. ``pending``: creates that are still under way. ``executes``: how many batches a create makes,
+    by its number. ``hidden``: batches that it says it does not know. ``is_stale``: whether a look at a batch shows it
+    as it was before its last change.
     """
 
-    ran: dict[tuple[str, str], Counter[str]] = field(default_factory=dict)
-    workers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    work: dict[str, Work] = field(default_factory=dict)
     pending: list[tuple[float, Mapping[str, Any]]] = field(default_factory=list)
-    unanswered: Counter[str] = field(default_factory=Counter)  #: executions that failed and cost nothing, by job
+    executes: dict[int, int] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+    is_stale: Callable[[], bool] = lambda: False
     lenient: bool = False  #: a create that names no file makes a batch that fails, instead of being refused
     _inputs: dict[str, list[Json]] = field(default_factory=dict)
     _seen: set[tuple[str, ...]] = field(default_factory=set)
+    _former: dict[str, RemoteBatch] = field(default_factory=dict)
 
     def requests(self, batch_id: str) -> list[Json]:
         """As they were when the batch passed its validation: its file may be gone since."""
@@ -45,17 +58,40 @@ class Provider(InMemoryBatchApi):
         if file_id in self.files:
             self._refuse(file_id)
         elif self.lenient:
-            return self._unreadable(file_id, metadata)
+            return self._made(file_id, metadata)
+        for _ in range(self.executes.pop(self.calls["create"] + 1, 1) - 1):
+            self._made(file_id, metadata)
         return super().create(
             file_id=file_id, endpoint=endpoint, completion_window=completion_window, metadata=metadata
         )
+
+    def page(self, cursor: str | None = None) -> BatchPage:
+        page = super().page(cursor)
+        return BatchPage(tuple(map(self._shown, filter(self._is_known, page.batches))), page.cursor)
+
+    def retrieve(self, batch_id: str) -> RemoteBatch | None:
+        found = super().retrieve(batch_id)
+        return self._shown(found) if found and self._is_known(found) else None
+
+    def change(self, batch_id: str, **fields: Any) -> RemoteBatch:
+        self._former[batch_id] = self.batches[batch_id]
+        return super().change(batch_id, **fields)
+
+    def _is_known(self, batch: RemoteBatch) -> bool:
+        return batch.id not in self.hidden
+
+    def _shown(self, batch: RemoteBatch) -> RemoteBatch:
+        """Why a batch failed is told from its end on; anything else may be a moment old."""
+        if batch.status == "failed" or batch.id not in self._former or not self.is_stale():
+            return batch
+        return self._former[batch.id]
 
     def create_later(self, moment: float, call: Mapping[str, Any]) -> None:
         """The call is under way; it arrives at ``moment``, Unix seconds."""
         self.pending.append((moment, call))
 
-    def step(self) -> None:
-        """Whatever has arrived is created; every batch moves on by one status."""
+    def step(self) -> bool:
+        """Whatever has arrived is created; every batch moves on by one status. Whether there was anything to do."""
         now = self.clock.now().timestamp()
         due = [call for moment, call in self.pending if moment <= now]
         self.pending = [(moment, call) for moment, call in self.pending if moment > now]
@@ -64,8 +100,10 @@ class Provider(InMemoryBatchApi):
                 self.create(**call)
             except Exception:  # noqa: BLE001 - nobody is there to hear it
                 continue
-        for batch_id in self.open_batches():
+        moving = self.open_batches()
+        for batch_id in moving:
             self.move(batch_id)
+        return bool(due or moving)
 
     def move(self, batch_id: str) -> None:
         batch = self.batches[batch_id]
@@ -94,9 +132,7 @@ class Provider(InMemoryBatchApi):
 
     def _work(self, batch: RemoteBatch) -> None:
         requests = self._inputs[batch.id]
-        self._job = batch.metadata["batchdrop_job"]
-        self._ran = self.ran.setdefault(_item(batch), Counter())
-        self.workers.setdefault(_item(batch), set()).add(batch.id)
+        self._mine = self.work[batch.id] = Work(_item(batch))
         self.respond = self._answer
         if requests[0]["body"]["model"] == SLOW and not batch.metadata["batchdrop_item"].endswith(".r"):
             self.expire(batch.id)
@@ -105,9 +141,9 @@ class Provider(InMemoryBatchApi):
 
     def _answer(self, request: Json) -> tuple[int, Json]:
         custom_id = request["custom_id"]
-        self._ran[custom_id] += 1
-        if request["body"]["model"] == FLAKY and self._is_first("flaky", self._job, custom_id):
-            self.unanswered[self._job] += 1
+        self._mine.ran[custom_id] += 1
+        if request["body"]["model"] == FLAKY and self._is_first("flaky", self._mine.item[0], custom_id):
+            self._mine.failed += 1
             return 500, {"error": {"message": "try again", "type": "server_error", "code": None}}
         return respond_to(request)
 
@@ -122,7 +158,7 @@ class Provider(InMemoryBatchApi):
     def _first_request(self, file_id: str) -> Json:
         return dict(json.loads(self.files[file_id].data.split(b"\n", 1)[0]))
 
-    def _unreadable(self, file_id: str, metadata: Mapping[str, str]) -> RemoteBatch:
+    def _made(self, file_id: str, metadata: Mapping[str, str]) -> RemoteBatch:
         created_at = int(self.clock.now().timestamp())
         batch = RemoteBatch(f"batch-{next(self._numbers):06d}", "validating", file_id, created_at, metadata=metadata)
         self.batches[batch.id] = batch
@@ -140,7 +176,7 @@ class Provider(InMemoryBatchApi):
         return is_first
 
     def is_idle(self) -> bool:
-        return not self.pending and all(batch.status in ENDED for batch in self.batches.values())
+        return not self.pending and not any(batch.status not in ENDED for batch in self.batches.values())
 
 
 def _item(batch: RemoteBatch) -> tuple[str, str]:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.campaign import SHOWN, knob, tell
+from tests.simulation.campaign import SHOWN, Record, knob
 from tests.simulation.schedules import Tally
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
-SCHEDULES = knob("SIMULATED_SCHEDULES", 500)
+SCHEDULES = knob("SIMULATED_SCHEDULES", 10_000)
 SEED = knob("SIMULATED_SEED", -1)
+SLICES = 20  #: so that every worker has some
 REPLAY = "SIMULATED_SEED={} .venv/bin/pytest -q tests/simulation/test_schedules.py"
 
 
-def run(seeds: range) -> None:
+def seeds() -> list[range]:
+    if SEED >= 0:
+        return [range(SEED, SEED + 1)]
+    return [range(number, SCHEDULES, SLICES) for number in range(min(SLICES, SCHEDULES))]
+
+
+@pytest.mark.parametrize("seeds", seeds(), ids=lambda seeds: f"every {seeds.step}th from {seeds.start}")
+def test_whatever_overlaps_dies_or_is_lost_every_promise_is_kept(seeds: range, record_property: Record) -> None:
     tally = Tally()
     for seed in seeds:
         tally.run(seed)
-    tell(tally.told())
+    record_property("figures", ("random schedules", tally.figures))
     stories = [f"{REPLAY.format(seed)}\n    {story}" for seed, story in tally.broken.items()]
-    assert not stories, "\n".join((tally.told(), *stories[:SHOWN]))
-
-
-def test_whatever_overlaps_dies_or_is_lost_every_promise_is_kept() -> None:
-    run(range(SCHEDULES) if SEED < 0 else range(SEED, SEED + 1))
+    assert not stories, "\n".join((f"{len(stories)} of {tally.schedules} schedules", *stories[:SHOWN]))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from batchdrop.core.errors import BatchdropError, OutcomeUnknown, RetryLater
@@ -21,19 +22,22 @@ class Fault(Enum):
     LATE = "the call arrives later, and nobody knows"
 
 
-READS = {"head", "open", "replayable", "list_parts", "page", "retrieve", "get", "query", "due"}
+DEADLY = {"objects.replayable", "api.download", "objects.open"}  #: where content that kills is met
+READS = {"list_versions", "head", "open", "replayable", "list_parts", "page", "retrieve", "get", "query", "due"}
 
 
+@cache
 def fitting(site: str) -> tuple[Fault, ...]:
-    """The faults that a call can suffer. A read has no effect: to die after it is to die before it."""
+    """The faults that a call can suffer. A read has no effect: to die at it is to die after the last call that had."""
     name = method(site)
     if name == "create":
         return tuple(Fault)
     if name in READS:
-        return Fault.BEFORE, Fault.ERROR
+        return (Fault.ERROR,)
     return Fault.BEFORE, Fault.AFTER, Fault.ERROR, Fault.LOST
 
 
+@cache
 def method(site: str) -> str:
     """``table.commit B3`` is a ``commit``."""
     return site.partition(".")[2].partition(" ")[0]
@@ -63,6 +67,7 @@ class Invocation:
     def __init__(self, line: Line) -> None:
         self._line = line
         self.dead = False
+        self.is_cursed = False  #: whatever it works on kills it
 
     def wrap(self, name: str, port: Any) -> Any:
         return _Port(name, port, self)
@@ -74,7 +79,7 @@ class Invocation:
             line.faults.append((len(line.sites), site, Fault.BEFORE))
             raise Died
         line.sites.append(site)
-        fault = line.decide(len(line.sites), site)
+        fault = Fault.BEFORE if self.is_cursed and site in DEADLY else line.decide(len(line.sites), site)
         if fault is not None:
             line.faults.append((len(line.sites), site, fault))
         self._before(fault, site, how)

@@ -2,79 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Self
-from unittest.mock import patch
+from typing import Any
 
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.bootstrap import App
-from batchdrop.core import assembly, limits, naming
+from batchdrop.core import naming
 from batchdrop.core.errors import BatchdropError
+from batchdrop.core.events import Dropped
 from batchdrop.core.model import Key
-from batchdrop.settings import Settings
-from batchdrop.usecases import concatenate
 from tests.fakes.clock import FakeClock
 from tests.fakes.messages import InMemoryMessages, Message
 from tests.fakes.objects import InMemoryObjects
-from tests.simulation.oracle import Violation, WatchedTable, check_spending
+from tests.simulation.conditions import Conditions
+from tests.simulation.letters import Letters, lifetime
+from tests.simulation.oracle import Violation, WatchedTable, check_bought_once
 from tests.simulation.provider import Provider
 from tests.simulation.wire import Invocation, Line
-from tests.unit.test_settings import ENV
 from tests.usecases.mortal import Died
 
-LIFE = 900  #: seconds that an invocation may take
-TICK = 120  #: the poller's
-VISIBILITY = LIFE + 60
-RECEIVES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Drop:
-    """S3's event."""
-
-    key: str
-    version_id: str | None
-
-
-Call = Drop | Message
-
-
-@dataclass(slots=True)
-class Letter:
-    """A message in a queue: hidden until ``visible_at`` (Unix seconds), dead after five receives."""
-
-    call: Call
-    visible_at: float
-    receives: int = 0
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """What a run is made under."""
-
-    requests_per_batch: int = 2
-    batches_per_chunk: int = 2
-    attempts: int = 3
-    create_lease: int = 90
-    settle: int = 1800
-    page_size: int = 100
-    list_lag: float = 0
-    plain_bytes: int = 16 * 2**20
-    lenient: bool = False
-
-    @property
-    def calm(self) -> Conditions:
-        """The same as far as it may show in the outputs and the counts."""
-        return Conditions(self.requests_per_batch, self.batches_per_chunk, self.attempts)
-
-
-def lifetime(call: Call | None) -> int:
-    """Seconds after which the platform kills the function that ``call`` invokes; None is the poller's schedule."""
-    return LIFE if isinstance(call, Drop) or (call and call.key) else TICK
+TICK = Message("tick")
 
 
 class Lifetime:
@@ -86,18 +36,6 @@ class Lifetime:
 
     def remaining(self) -> float:
         return (self.end - self._clock.now()).total_seconds()
-
-
-class _Inline:
-    """Stands for a pool of threads: the calls come in a known order."""
-
-    def __init__(self, workers: int) -> None:
-        self.map = map
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None: ...
 
 
 @dataclass
@@ -113,117 +51,100 @@ class Wrapped:
 
 @dataclass
 class World:
+    """``is_cursed``: calls whose function dies, whenever it is tried. ``may_double``: the provider breaks promises."""
+
     conditions: Conditions = field(default_factory=Conditions)
     line: Line = field(default_factory=Line)
-    letters: list[Letter] = field(default_factory=list)
-    drops: list[Drop] = field(default_factory=list)
+    drops: list[Dropped] = field(default_factory=list)
+    is_cursed: Callable[[Message], bool] = lambda call: False
+    may_double: bool = False
+    orphans_are_fine: bool = False  #: a create may land when its item has gone on without it
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
         self.start = self.clock.now()
+        self.letters = Letters(self.clock)
         self.messages = InMemoryMessages()
-        self.table = WatchedTable()
-        self.objects = InMemoryObjects(self.clock, versioned=["in", "out"], plain=["work"], smallest_part=200)
+        self.table = WatchedTable(self.clock)
+        self.ledger = TableLedger(self.table)
+        self.ledger.stack(self.start)
+        smallest = self.conditions.smallest_part
+        self.objects = InMemoryObjects(self.clock, versioned=["in", "out"], plain=["work"], smallest_part=smallest)
         self.api = Provider(self.clock, page_size=self.conditions.page_size, list_lag=self.conditions.list_lag)
         self.api.lenient = self.conditions.lenient
-        self.settings = Settings.from_env(
-            ENV
-            | {
-                "INVALID_LINES": "report",
-                "MAX_REQUESTS_PER_BATCH": str(self.conditions.requests_per_batch),
-                "MAX_ATTEMPTS": str(self.conditions.attempts),
-                "CREATE_LEASE_SECONDS": str(self.conditions.create_lease),
-                "SETTLE_SECONDS": str(self.conditions.settle),
-            }
-        )
-
-    @contextlib.contextmanager
-    def miniature(self) -> Iterator[None]:
-        """The limits of S3 and of a chunk, small enough for a handful of requests to reach them."""
-        with (
-            patch.object(limits, "BATCHES_PER_CHUNK", self.conditions.batches_per_chunk),
-            patch.object(assembly, "PLAIN_BYTES", self.conditions.plain_bytes),
-            patch.object(assembly, "SMALLEST_PART", 200),
-            patch.object(concatenate, "ThreadPoolExecutor", _Inline),
-        ):
-            yield
 
     # the platform
-    def drop(self, key: str, data: bytes) -> Drop:
-        self.drops.append(Drop(key, self.objects.put("in", key, data).version_id))
-        return self.drops[-1]
-
-    def send(self, call: Call, *, delay: float = 0) -> None:
-        self.letters.append(Letter(call, self.now + delay))
+    def drop(self, key: str, data: bytes = b"") -> Message:
+        """Put an object; S3's event."""
+        event = Dropped("in", key, self.objects.put("in", key, data).version_id)
+        self.drops.append(event)
+        return Message("drop", dropped=event)
 
     @property
     def now(self) -> float:
         return self.clock.now().timestamp()
 
-    def post(self) -> Iterator[Call]:
+    def post(self) -> Iterator[Message]:
         """What was sent since: an invocation of the poller is made at once, the rest waits in its queue."""
         while message := self.messages.pop():
-            if message.key is None:
+            if message.to == "tick":
                 yield message
             else:
-                self.send(message)
+                self.letters.send(message)
 
-    def received(self) -> list[Letter]:
-        """Letters that are visible now; hidden from here on, for as long as a function may take."""
-        found = [letter for letter in self.letters if letter.visible_at <= self.now]
-        for letter in found:
-            letter.receives += 1
-            letter.visible_at = self.now + VISIBILITY
-        return found
+    def step(self) -> bool:
+        """The provider works; whether anything changed there."""
+        changed = self.api.step()
+        if changed and not self.may_double:
+            check_bought_once(self)
+        return changed
 
-    def settle(self, letter: Letter, *, done: bool) -> None:
-        """The queue forgets what is done, and what five receives could not do."""
-        if (done or letter.receives >= RECEIVES) and letter in self.letters:
-            self.letters.remove(letter)
-
-    def invoke(self, call: Call | None, invocation: Invocation | None = None) -> bool:
-        """Run a function on ``call`` (None: the poller's schedule). False if it died or raised."""
+    def invoke(self, call: Message = TICK, invocation: Invocation | None = None) -> bool:
+        """Run a function on ``call``. False if it died or raised."""
         invocation = invocation or Invocation(self.line)
+        invocation.is_cursed = self.is_cursed(call)
+        seconds = self.conditions.plan_seconds if call.to in ("drop", "plan") else lifetime(call)
         try:
-            self._function(call, self._app(invocation), Lifetime(self.clock, lifetime(call)))
-        except Died:
-            return False
-        except BatchdropError:
+            self._function(call, self._app(invocation), Lifetime(self.clock, seconds))
+        except (Died, BatchdropError):
             return False
         except Violation:
             raise
         except Exception as error:
             raise Violation(f"{call} raised {type(error).__name__}: {error}") from error
-        finally:
-            check_spending(self)
         return True
 
     def _app(self, invocation: Invocation) -> App:
         ledger = TableLedger(invocation.wrap("table", self.table))
         objects = invocation.wrap("objects", self.objects)
         api, messages = invocation.wrap("api", self.api), invocation.wrap("messages", self.messages)
-        return App(self.settings, Wrapped(ledger, objects, api, messages, self.clock))
+        return App(self.conditions.settings, Wrapped(ledger, objects, api, messages, self.clock))
 
-    def _function(self, call: Call | None, app: App, deadline: Lifetime) -> None:
-        if isinstance(call, Drop):
-            app.plan("in", call.key, call.version_id, deadline)
-        elif call is None or call.key is None:
-            app.poll(deadline)
-        elif call.to == "plan":
-            app.plan.resume(call.key.job_id, deadline)
-        elif call.to == "submit":
-            app.submit(call.key, deadline)
-        else:
-            app.collect(call.key, deadline)
+    def _function(self, call: Message, app: App, deadline: Lifetime) -> None:
+        match call:
+            case Message("drop", _, Dropped(_, key, version_id)) if naming.to_cancel(key):
+                app.cancel.dropped("in", key, version_id)
+            case Message("drop", _, Dropped(_, key, version_id)):
+                app.plan("in", key, version_id, deadline)
+            case Message("plan", Key(job_id)):
+                app.plan.resume(job_id, deadline)
+            case Message("submit", Key() as key):
+                app.submit(key, deadline)
+            case Message("collect", Key() as key):
+                app.collect(key, deadline)
+            case _:
+                app.poll(deadline)
 
     # what came of it
+    def jobs(self) -> list[dict[str, Any]]:
+        return [item for (_, name), item in self.table.items.items() if name == "job"]
+
     def at_rest(self) -> bool:
         """Every drop has its job, nothing is open, nothing waits."""
-        ids = {naming.job_id("in", drop.key, drop.version_id or "") for drop in self.drops}
+        ids = {naming.job_id("in", one.key, one.version_id or "") for one in self.drops if naming.is_input(one.key)}
         if any((job_id, "job") not in self.table.items for job_id in ids):
             return False
-        waiting = any(letter.call for letter in self.letters)
-        return not waiting and not self.table.is_open() and self.api.is_idle()
+        return not self.letters.waiting and not self.table.is_open() and self.api.is_idle()
 
     def outputs(self) -> dict[str, bytes]:
         """Results and errors by name; not the status, which tells times."""
@@ -236,9 +157,10 @@ class World:
     def minutes(self) -> float:
         return (self.clock.now() - self.start).total_seconds() / 60
 
-    def every_call(self) -> Iterator[Call | None]:
+    def every_call(self) -> Iterator[Message]:
         """Everything that was or could be asked, once more."""
-        yield from self.drops
+        for event in self.drops:
+            yield Message("drop", dropped=event)
         for job_id, item in list(self.table.items):
             if item == "job":
                 yield Message("plan", Key(job_id, item))
@@ -246,4 +168,4 @@ class World:
                 yield Message("collect", Key(job_id, item))
             if "#batch#" in item:
                 yield Message("submit", Key(job_id, item))
-        yield None
+        yield TICK

@@ -1,0 +1,123 @@
+"""What is dropped, under what conditions, and what happens meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from batchdrop.core.errors import OutcomeUnknown
+from tests.fakes.messages import Message
+from tests.simulation import jobs
+from tests.simulation.conditions import Conditions
+from tests.simulation.provider import PLAIN, STRICT
+from tests.simulation.wire import Line
+from tests.simulation.world import World
+
+Drops = tuple[tuple[str, bytes], ...]
+
+
+@dataclass(frozen=True)
+class Happening:
+    """Done once, at the beginning of the first minute in which ``when`` holds; one after the other."""
+
+    when: Callable[[World], bool]
+    what: Callable[[World], object]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``is_same``: faults change nothing about outputs and counts. ``minutes``: that it takes without any."""
+
+    drops: Drops
+    conditions: Conditions = field(default_factory=Conditions)
+    happenings: tuple[Happening, ...] = ()
+    is_same: bool = True
+    minutes: float = 10
+    may_double: bool = False
+    is_cursed: Callable[[Message], bool] = lambda call: False
+
+    def world(self, line: Line | None = None) -> World:
+        return World(self.conditions, line or Line(), is_cursed=self.is_cursed, may_double=self.may_double)
+
+    @property
+    def calm(self) -> Scenario:
+        """The same as far as it may show in the outputs and the counts."""
+        return replace(self, conditions=self.conditions.calm)
+
+
+def one(data: bytes, conditions: Conditions | None = None) -> Scenario:
+    return Scenario((("a.jsonl", data),), conditions or Conditions())
+
+
+def _is_there(world: World, *states: str) -> bool:
+    """Whether items are in all these states at once."""
+    return set(states) <= {item.get("state") for item in world.table.items.values()}
+
+
+def _limit(tokens: int, model: str) -> Happening:
+    return Happening(lambda world: True, lambda world: world.ledger.learn_limit("default", model, tokens))
+
+
+def _lose_a_create(world: World, number: int, times: int = 1) -> None:
+    """The answer of that create from now is lost; ``times``: how many batches it made."""
+    world.api.script("create", OutcomeUnknown("the answer was lost"), call=number, after=True)
+    world.api.executes[world.api.calls["create"] + number] = times
+
+
+def _drop_cancel(world: World) -> None:
+    world.clock.advance(seconds=1)
+    world.letters.send(world.drop("a.jsonl.cancel"))
+
+
+def _forget_input(world: World) -> None:
+    for key in world.objects.keys("in"):
+        world.objects._buckets["in"].pop(key)
+
+
+_CANCEL_RUNNING = (
+    _limit(1, STRICT),
+    Happening(lambda world: True, lambda world: _lose_a_create(world, 2)),
+    Happening(lambda world: _is_there(world, "creating", "in_flight", "queued"), _drop_cancel),
+)
+_FORGOTTEN = (
+    Happening(lambda world: _is_there(world, "in_flight"), lambda world: world.api.hidden.update(world.api.batches)),
+    Happening(lambda world: _is_there(world, "blocked"), lambda world: None),
+    Happening(lambda world: True, lambda world: world.api.hidden.clear()),
+)
+SCENARIOS = {
+    "whole": one(jobs.WHOLE),
+    "refused": one(jobs.REFUSED, Conditions(plain_bytes=0)),
+    "parts": one(jobs.MANY, Conditions(requests_per_batch=1, batches_per_chunk=1, plain_bytes=0, smallest_part=700)),
+    "cancelled while it runs": replace(
+        one(jobs.CANCELLED, Conditions(requests_per_batch=1, batches_per_chunk=8)),
+        happenings=_CANCEL_RUNNING,
+        is_same=False,
+    ),
+    "cancelled while it is planned": replace(
+        one(jobs.MANY, Conditions(requests_per_batch=1, batches_per_chunk=1, plan_seconds=100)),
+        happenings=(Happening(lambda world: _is_there(world, "planning", "queued"), _drop_cancel),),
+        is_same=False,
+    ),
+    "split": replace(one(jobs.SPLIT, Conditions(requests_per_batch=4)), happenings=(_limit(60, PLAIN),)),
+    "forgotten for a while": replace(one(jobs.SMALL), happenings=_FORGOTTEN),
+    "input lost": replace(
+        one(jobs.SMALL),
+        happenings=(Happening(lambda world: _is_there(world, "in_flight"), _forget_input),),
+        is_same=False,
+    ),
+    "mended": replace(
+        one(jobs.BROKEN),
+        happenings=(Happening(World.at_rest, lambda world: world.letters.send(world.drop("a.jsonl", jobs.TINY))),),
+    ),
+    "poisoned": replace(
+        one(jobs.SMALL, Conditions(requests_per_batch=1)),
+        is_cursed=lambda call: call.to == "submit" and call.key is not None and call.key.item.endswith("#batch#0001"),
+        is_same=False,
+        minutes=120,
+    ),
+    "made twice": replace(
+        one(jobs.TINY),
+        happenings=(Happening(lambda world: True, lambda world: _lose_a_create(world, 1, times=2)),),
+        may_double=True,
+    ),
+}

@@ -1,0 +1,142 @@
+"""What must hold after every write: judged by what it did, whatever the writer's conditions were."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import Any
+
+from batchdrop.core.change import Change
+from batchdrop.core.lifecycle import OCCUPYING, ROWS
+from batchdrop.core.model import Key
+from tests.fakes.clock import FakeClock
+from tests.fakes.table import InMemoryTable
+from tests.simulation.letters import TICK
+
+Item = dict[str, Any]
+Pool = tuple[str, str]  #: (api, model)
+FINAL = {"completed", "failed", "cancelled", "collected", "fetched", "retired", "quarantined"}
+#: What may happen only between the judgement of a file's last line and the end of its job.
+SPENDS = {"B1", "B12", "C1"}
+FILES = ("file_id", "output_file_id", "error_file_id")
+
+
+class Violation(AssertionError):  # noqa: N818 - said of the run, not of the code that raises it
+    """The promise is broken."""
+
+
+class WatchedTable(InMemoryTable):
+    """Judges every write by what it did, whatever the writer's conditions were.
+
+    Reads hand out the items themselves, for speed: a write makes a new item, and readers only convert them.
+    """
+
+    def __init__(self, clock: FakeClock) -> None:
+        super().__init__()
+        self.clock = clock
+        self.rows: Counter[str] = Counter()
+        self.files: set[str] = set()  #: every id that an item ever named
+        self.writes = 0
+        self.learned: dict[Pool, tuple[int, float]] = {}  #: limits, and since when they are known
+
+    def commit(self, changes: Sequence[Change]) -> bool:
+        before = [self.items.get((change.key.job_id, change.key.item)) for change in changes]
+        if not super().commit(changes):
+            return False
+        self.writes += 1
+        for change, old in zip(changes, before, strict=True):
+            if not change.is_check:
+                self._judge(change, old, self.items[change.key.job_id, change.key.item])
+        return True
+
+    def get(self, key: Key) -> Item | None:
+        return self.items.get((key.job_id, key.item))
+
+    def query(self, job_id: str, prefix: str = "") -> Iterator[Item]:
+        names = sorted(name for job, name in self.items if job == job_id and name.startswith(prefix))
+        return iter([self.items[job_id, name] for name in names])
+
+    def due(self) -> Iterator[Item]:
+        return iter(sorted(filter(_is_due, self.items.values()), key=itemgetter("next_check_at")))
+
+    def is_open(self) -> bool:
+        return any("due" in item for item in self.items.values())
+
+    def _judge(self, change: Change, old: Item | None, new: Item) -> None:
+        if change.key.item.startswith("limit#"):
+            limit = new["api"], new["model"]
+            self.learned[limit] = new["enqueued_tokens"], self.clock.now().timestamp()
+        if change.row is not None:
+            self.rows[change.row.id] += 1
+            if change.row.id in SPENDS:
+                state = self.items[change.key.job_id, "job"]["state"]
+                require(state == "running", f"{change.row.id} on {change.key.item} of a job that is {state}")
+            if change.row.id == "B1":
+                check_limit(self, new)
+            if change.row.id == "C1":
+                check_open_chunks(self, change.key.job_id)
+        self.files |= {new[name] for name in FILES if name in new}
+        if "state" in new:
+            check_step(change, old, new)
+
+
+def _is_due(item: Item) -> bool:
+    return "due" in item and "next_check_at" in item
+
+
+def check_step(change: Change, old: Item | None, new: Item) -> None:
+    """Only edges of the table; claims and ranks never go down; what is final stays."""
+    where = f"{change.row.id if change.row else 'unnamed write'} on {change.key.item}"
+    if old is None:
+        legal = change.row is not None and not change.row.sources
+        require(legal, f"{where}: born without being new")
+        return
+    require(change.row is None or bool(change.row.sources), f"{where}: born again")
+    require(_is_edge(change, old["state"], new["state"]), f"{where}: {old['state']} -> {new['state']} is no edge")
+    require(old["state"] not in FINAL or old["state"] == new["state"], f"{where}: leaves {old['state']}")
+    require(old.get("claim", 0) <= new.get("claim", 0), f"{where}: the claim goes down")
+    same = old.get("openai_batch_id") == new.get("openai_batch_id") and old["state"] == new["state"]
+    require(not same or old.get("rank", 0) <= new.get("rank", 0), f"{where}: the rank goes down")
+    require(new.get("open_chunks", 0) >= 0, f"{where}: fewer than no open chunks")
+    batch_id = old.get("openai_batch_id")
+    replaced = old["state"] == "in_flight" == new["state"] and batch_id != new.get("openai_batch_id")
+    require(not replaced, f"{where}: another batch takes the place of {batch_id}")
+
+
+def _is_edge(change: Change, old: str, new: str) -> bool:
+    if change.row is None:
+        return old == new
+    row = ROWS[change.row.id]
+    if row.target is None:
+        return old == new and old in row.sources
+    return old in row.sources and new in row.targets
+
+
+def check_limit(table: WatchedTable, admitted: Item) -> None:
+    """I8: never above a limit that was known, unless the batch has it all by itself."""
+    pool = admitted["api"], admitted["model"]
+    limit, since = table.learned.get(pool, (0, float("inf")))
+    if table.clock.now().timestamp() < since + TICK:
+        return  # the poller may have looked before
+    under_way = [item for item in table.items.values() if item.get("state") in OCCUPYING and _pool(item) == pool]
+    used = sum(item["estimated_tokens"] for item in under_way)
+    alone = len(under_way) == 1
+    require(alone or used <= limit, f"{used} tokens of {pool} under way, {limit} are allowed")
+
+
+def _pool(item: Item) -> Pool:
+    return item["api"], item["model"]
+
+
+def check_open_chunks(table: WatchedTable, job_id: str) -> None:
+    """I6: the job counts its open chunks right."""
+    chunks = [item for item in table.query(job_id, "chunk#") if "#batch#" not in item["item"]]
+    counted = table.items[job_id, "job"]["open_chunks"]
+    is_right = counted == sum(chunk["state"] == "open" for chunk in chunks)
+    require(is_right, f"{counted} open chunks are counted of {[chunk['state'] for chunk in chunks]}")
+
+
+def require(condition: bool, story: str) -> None:
+    if not condition:
+        raise Violation(story)
