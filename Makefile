@@ -21,7 +21,7 @@ done; \
 echo "no Python 3.11 or newer found: set PYTHON to one" >&2; exit 1
 endef
 
-.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak live
+.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak live size
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
