@@ -73,6 +73,14 @@ def test_a_cancel_object_stops_the_job_of_its_key(stack: Stack) -> None:
     assert stack.openai.state()["batches"] == []
 
 
+def test_the_poller_tries_again_what_was_put_aside(stack: Stack) -> None:
+    assert stack.call("poller", event("poller-redrive"))["open_jobs"] == 0, "of a job that is not there"
+    version = stack.drop("reviews/sample.jsonl", SAMPLE)
+    stack.call("submitter", event("submitter-s3-put"))
+    job_id = naming.job_id(INPUT, "reviews/sample.jsonl", version)
+    assert stack.call("poller", event("poller-redrive") | {"redrive": job_id})["open_jobs"] == 1
+
+
 def test_the_poller_stops_a_job_by_its_id(stack: Stack) -> None:
     version = stack.drop("reviews/sample.jsonl", SAMPLE)
     stack.call("submitter", event("submitter-s3-put"))

@@ -65,7 +65,7 @@ def report(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
 
 
 def _waiting(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
-    """Why what is not under way was put off, blocked or parked, and when the next of it is tried."""
+    """Why what is not under way was put off, blocked or parked, and when the next of it is tried; the first of many."""
     found: dict[str, list[AnyItem]] = defaultdict(list)
     for item in (job, *parts):
         if poison.is_parked(item) and item.due:
@@ -78,7 +78,7 @@ def _waiting(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
             "batches": sum(isinstance(item, Batch) for item in some),
             "next_try_at": min(str(msgspec.to_builtins(item.next_check_at)) for item in some),
         }
-        for reason, some in sorted(found.items())
+        for reason, some in sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))[:TOLD]
     ]
     return {"waiting": told} if told else {}
 
