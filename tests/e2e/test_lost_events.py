@@ -51,8 +51,10 @@ def no_events(world: World) -> Iterator[None]:
     kept: Any = s3.get_bucket_notification_configuration(Bucket=bucket)
     kept.pop("ResponseMetadata", None)
     s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
-    yield
-    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=kept)
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=kept)
 
 
 def make_due(world: World, which: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.model import Job
 from batchdrop.core.states import BatchState, JobState
+from batchdrop.telemetry import Metric, of_tick
 from batchdrop.usecases import pace
 from batchdrop.usecases.admit import Admit
 from batchdrop.usecases.audit import Audit
@@ -212,3 +213,19 @@ def test_a_batch_that_cannot_be_shown_hides_no_other_and_stops_no_step(world: Wo
         tick(world)
         world.clock.advance(minutes=1)
     assert world.read(hidden.key).state is BatchState.ENDED
+
+
+def test_what_the_rounds_found_stands_in_the_tick_and_in_its_counts(world: World) -> None:
+    stack = world.ledger.stack(world.clock.now())
+    remote = world.in_flight(1)
+    of = {"batchdrop_stack": stack.id, "batchdrop_job": samples.JOB_ID, "batchdrop_item": remote.item}
+    world.api.change(remote.openai_batch_id or "", metadata=of)
+    world.put(samples.batch(1, state=BatchState.FETCHED, due=None, next_check_at=None))
+    world.objects.put("input", "lost.jsonl", b"x")
+    world.clock.advance(minutes=10)
+    seen = tick(world)
+    assert (seen.audited.orphans, seen.swept.resent) == (1, 2), "the job of the tests is nobody's drop"
+    counts = of_tick(seen)
+    assert counts[Metric.DUPLICATE_BATCHES] == 1
+    assert counts[Metric.LOST_EVENTS] == 2
+    assert counts[Metric.PROVIDER_CALLS] == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from batchdrop.core.states import JobState
 from batchdrop.usecases.opening import NO_VERSION
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterable
 
     from batchdrop.ports import Clock, Deadline, Ledger, Messages, ObjectStore, Version
 
@@ -73,19 +74,19 @@ class Sweep:
     clock: Clock
     bucket: str
 
-    def __call__(self, at: Sweeping, jobs: Collection[Job], deadline: Deadline) -> tuple[Swept, Sweeping]:
+    def __call__(self, at: Sweeping, jobs: Iterable[Job], deadline: Deadline) -> tuple[Swept, Sweeping]:
         """Go on from ``at``. ``jobs``: every open one. What the round did, and how far it came."""
         now, swept, enough = self.clock.now(), Swept(), deadline.remaining() / 2
         if at.cursor is None:
             at = Sweeping(checked_until=at.checked_until, began_at=now)
-        window = self._window(at, now)
+        window, known = self._window(at, now), _Known(jobs)
         while swept.pages < PAGES:
             page = self.objects.list_versions(self.bucket, at.cursor)
             swept.pages += 1
             for version in filter(window.holds, page.versions):
                 if deadline.remaining() < enough:
                     return swept, replace(at, next_at=now)
-                if self._is_lost(version, jobs):
+                if self._is_lost(version, known):
                     self.messages.dropped(self.bucket, version.key, version.version_id)
                     swept.resent += 1
                     at = replace(at, held_at=min(at.held_at or _in_place(version), _in_place(version)))
@@ -98,19 +99,30 @@ class Sweep:
         after = self.ledger.stack(now).accept_after
         return _Window(after, at.checked_until or after, now - AGE)
 
-    def _is_lost(self, version: Version, jobs: Collection[Job]) -> bool:
+    def _is_lost(self, version: Version, known: _Known) -> bool:
         if target := naming.to_cancel(version.key):
-            return any(_is_to_be_cancelled(job, target, version) for job in jobs)
+            return any(_is_to_be_cancelled(job, version) for job in known.by_key.get(target, ()))
         # Of what was written without a version, only what stands there now can be read.
         if naming.is_ignored(version.key) or not (version.version_id or version.is_latest):
             return False
         job_id = naming.job_id(self.bucket, version.key, version.version_id or NO_VERSION)
-        return all(job.job_id != job_id for job in jobs) and self.ledger.job(job_id) is None
+        return job_id not in known.ids and self.ledger.job(job_id) is None
 
 
-def _is_to_be_cancelled(job: Job, target: str, cancel: Version) -> bool:
-    """Whether the job is one that the cancel is for, and does not show it yet."""
-    is_older = job.input_key == target and job.last_modified < cancel.last_modified
+class _Known:
+    """The open jobs, by what a version is compared with."""
+
+    def __init__(self, jobs: Iterable[Job]) -> None:
+        self.ids: set[str] = set()
+        self.by_key: defaultdict[str, list[Job]] = defaultdict(list)
+        for job in jobs:
+            self.ids.add(job.job_id)
+            self.by_key[job.input_key].append(job)
+
+
+def _is_to_be_cancelled(job: Job, cancel: Version) -> bool:
+    """Whether the cancel is for this job of its key, and the job does not show it yet."""
+    is_older = job.last_modified < cancel.last_modified
     return is_older and job.state in (JobState.PLANNING, JobState.RUNNING) and job.cancel_requested_at is None
 
 
