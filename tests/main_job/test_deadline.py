@@ -190,3 +190,18 @@ def test_a_user_may_not_undo_a_deadline(service: Service) -> None:
     assert not service.app.cancel(job_id)
     service.run(obedient)
     assert service.job(job_id).state is JobState.COMPLETED
+
+
+def test_a_create_that_shows_up_after_it_was_given_up_is_stopped_by_the_audit(service: Service) -> None:
+    service.drop("x.jsonl", requests(2))
+    service.api.script("create", OutcomeUnknown("reset"), after=True)
+    service.tick()
+    real = service.api.page
+    always(service, "page", RetryLater("down"))
+    cancel(service)
+    service.run(never)
+    service.api.page = real  # type: ignore[method-assign]
+    for _ in range(70):
+        service.ports.clock.advance(minutes=1)
+        service.tick()
+    assert [remote.status for remote in service.api.batches.values()] == ["cancelling"]

@@ -63,7 +63,11 @@ class Assemble:
         except BatchdropError as trouble:
             self.ledger.rest_assembly(job, check_at=pace.again(self.clock.now(), trouble))
             raise
-        return self.ledger.finish_job(run.job, outputs, self.clock.now())
+        now = self.clock.now()
+        ended = self.ledger.finish_job(run.job, outputs, now)
+        if ended is None:
+            self.ledger.rest_assembly(job, check_at=now + pace.REST)
+        return ended
 
     def _deliver(self, run: Concatenate) -> dict[str, dict[str, str]]:
         """Every output in its place; which version of which object that is."""

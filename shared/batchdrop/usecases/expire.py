@@ -34,9 +34,8 @@ class Expire:
         if job.state is JobState.PLANNING and self._is_over(job.created_at, now):
             reason = f"Reading the file took longer than MaxJobHours ({self.hours}); nothing was run."
             return self.ledger.fail_job(job, code=code, reason=reason, now=now)
-        if job.state is JobState.RUNNING and job.cancel_requested_at is None:
-            if not self._is_over(job.planned_at or job.created_at, now):
-                return False
+        is_waiting = job.state is JobState.RUNNING and job.open_chunks and job.cancel_requested_at is None
+        if is_waiting and self._is_over(job.planned_at or job.created_at, now):
             reason = (
                 f"The job ran for longer than MaxJobHours ({self.hours}); what has no answer is reported as {code}."
             )
