@@ -31,11 +31,15 @@ class Content(Protocol):
 
 @dataclass(frozen=True)
 class Lines:
-    """So many requests of ``width`` bytes each. ``mixed``: of two models in turn, and now and then no JSON."""
+    """So many requests of ``width`` bytes each. ``mixed``: of two models in turn, and now and then no JSON.
+
+    ``embeds``: for embeddings, whose answers are far larger than they are.
+    """
 
     count: int
     width: int = 3_000
     mixed: bool = False
+    embeds: bool = False
 
     @property
     def size(self) -> int:
@@ -65,7 +69,8 @@ class Lines:
 
     @cached_property
     def _template(self) -> bytes:
-        return _request("x" * (self.width - len(_request(""))))
+        make = _embedding if self.embeds else _chat
+        return make("x" * (self.width - len(make(""))))
 
     @cached_property
     def _id_at(self) -> int:
@@ -76,9 +81,16 @@ class Lines:
         return self._template.index(MODELS[0].encode())
 
 
-def _request(text: str) -> bytes:
-    body = {"model": MODELS[0], "messages": [{"role": "user", "content": text}]}
-    line = {"custom_id": "r-" + "0" * _DIGITS, "method": "POST", "url": "/v1/chat/completions", "body": body}
+def _chat(text: str) -> bytes:
+    return _request("/v1/chat/completions", {"model": MODELS[0], "messages": [{"role": "user", "content": text}]})
+
+
+def _embedding(text: str) -> bytes:
+    return _request("/v1/embeddings", {"model": "text-embedding-3-large", "input": text})
+
+
+def _request(url: str, body: dict[str, object]) -> bytes:
+    line = {"custom_id": "r-" + "0" * _DIGITS, "method": "POST", "url": url, "body": body}
     return json.dumps(line).encode() + b"\n"
 
 
