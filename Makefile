@@ -53,7 +53,7 @@ soak: setup  ## the simulation: faults at every call, random schedules, mutants;
 	@$(BIN)/pytest -q tests/simulation/test_mutants.py
 	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
 
-size: setup  ## large inputs through the functions, their memory measured; SIZE_GB=5, INPUTS="plain mixed gzip line bomb"
+size: setup  ## large inputs through the functions, their memory measured; SIZE_GB=5, INPUTS="plain mixed gzip answers line bomb"
 	@$(BIN)/python -m local.size $(INPUTS) --gb $(or $(SIZE_GB),5)
 
 lint: setup  ## ruff and mypy
