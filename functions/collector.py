@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from batchdrop import bootstrap, telemetry
-from batchdrop.core import events
+from batchdrop.core import events, poison
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -32,6 +32,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
                 raise ValueError("the collector takes collect tasks only")
             trouble = app().collect(message.key, deadline)
             telemetry.count(metrics, {telemetry.Metric.COLLECT_TROUBLES: int(trouble is not None)})
+            if trouble and trouble.startswith(poison.QUARANTINED):
+                raise telemetry.GivenUp(trouble)
             if trouble:
                 logger.warning("put off", extra=telemetry.about(message) | {"trouble": trouble})
             else:

@@ -10,7 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from batchdrop import bootstrap, telemetry
-from batchdrop.core import events, naming
+from batchdrop.core import events, naming, poison
 from batchdrop.telemetry import Metric
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def take(message: events.Event, deadline: Deadline) -> None:
             outcome = app().submit(message.key, deadline)
             telemetry.count(metrics, {Metric.BATCHES_CREATED: int(outcome == "created")})
             logger.info(outcome, extra=telemetry.about(message))
+            if outcome == "quarantined":
+                raise telemetry.GivenUp(message.key.item)
         case _:
             raise ValueError(f"the submitter knows no task {message.name!r}")
 
@@ -57,3 +59,5 @@ def take(message: events.Event, deadline: Deadline) -> None:
 def planned(message: events.Event, job: Job | None) -> None:
     telemetry.count(metrics, telemetry.of_plan(job))
     logger.info("plan", extra=telemetry.about(message, job))
+    if poison.is_given_up(job):
+        raise telemetry.GivenUp(job.job_id if job else "")

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 NAMESPACE = "Batchdrop"
 
 
+class GivenUp(Exception):  # noqa: N818 - no failure of this invocation
+    """Raised by a handler over a message about quarantined work, until the queue moves it to the dead letters."""
+
+
 class Metric(StrEnum):
     """Metrics of the namespace; each is a count."""
 

@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
+import collector
+from batchdrop import telemetry
 from batchdrop.core import naming
+from batchdrop.core.change import Change
+from batchdrop.core.model import attributes
+from batchdrop.core.states import BatchState
+from tests import samples
 from tests.functions.stack import INPUT, Stack
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -71,6 +77,16 @@ def test_a_cancel_object_stops_the_job_of_its_key(stack: Stack) -> None:
     stack.call("submitter", event("submitter-s3-cancel"))
     assert stack.run("reviews/sample")["state"] == "cancelled"
     assert stack.openai.state()["batches"] == []
+
+
+@pytest.mark.parametrize("what", ["submit", "collect"])
+def test_a_message_about_work_that_was_given_up_is_refused_until_it_is_a_dead_letter(stack: Stack, what: str) -> None:
+    gone = samples.batch(state=BatchState.QUARANTINED, reason="quarantined: it crashed", crashes=5, due=None)
+    function = {"submit": "submitter", "collect": "collector"}[what]
+    assert collector.app().ports.ledger._table.commit([Change(gone.key, put=attributes(gone))])  # type: ignore[attr-defined]
+    body = json.dumps({"task": what, "job_id": gone.job_id, "item": gone.item})
+    with pytest.raises(telemetry.GivenUp):
+        stack.call(function, {"Records": [{"body": body}]})
 
 
 def test_the_poller_tries_again_what_was_put_aside(stack: Stack) -> None:

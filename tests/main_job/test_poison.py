@@ -13,6 +13,7 @@ from batchdrop.core.model import Key
 from batchdrop.core.poison import CRASHES
 from batchdrop.core.states import BatchState, ChunkState, JobState
 from batchdrop.usecases.poll import Tick
+from batchdrop.usecases.submit import Submitted
 from tests.fakes.clock import FakeDeadline
 from tests.fakes.messages import Message
 from tests.main_job.service import OUT, WORK, Service, requests
@@ -253,3 +254,30 @@ def test_what_has_ended_is_not_released(service: Dying) -> None:
     chunk = service.ports.ledger.get(Key(job_id, "chunk#000001"))
     assert chunk
     assert chunk.state is ChunkState.COLLECTED
+
+
+@pytest.mark.parametrize(("method", "task"), [("upload", "submit"), ("write", "collect")])
+def test_a_message_about_what_was_given_up_is_never_taken_for_done(service: Dying, method: str, task: str) -> None:
+    bad, _ = with_healthy_neighbour(service)
+    if method == "upload":
+        service.poison(service.api, method, bad_upload)
+    else:
+        service.poison(service.ports.objects, method, lambda _b, key, *_, **__: "bad" in key and "answers" in key)
+    service.run()
+    key = service.batches(bad)[0].key
+    for _ in range(2):
+        if task == "submit":
+            assert service.app.submit(key, FakeDeadline()) is Submitted.QUARANTINED
+        else:
+            assert str(service.app.collect(key, FakeDeadline())).startswith("quarantined: ")
+
+
+def test_a_plan_that_was_given_up_is_told_each_time_it_is_asked_for(service: Dying) -> None:
+    service.poison(service.ports.objects, "open", lambda source: source.key == "bad.jsonl")
+    with contextlib.suppress(Crash):
+        service.drop("bad.jsonl", requests(2, "bad"))
+    service.run()
+    (job_id,) = {job_id for job_id, item in service.ports.table.items if item == "job"}
+    job = service.app.plan.resume(job_id, FakeDeadline())
+    assert job
+    assert job.code == "quarantined"

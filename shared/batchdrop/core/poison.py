@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchdrop.core.model import Chunk, Job
-from batchdrop.core.states import JobState
+from batchdrop.core.states import BatchState, ChunkState, JobState
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -29,6 +29,15 @@ def has_lost_its_holder(item: AnyItem, now: datetime) -> bool:
 def is_poisoned(item: AnyItem) -> bool:
     """Whether the item is not to be worked on as it is."""
     return item.crashes >= CRASHES
+
+
+def is_given_up(item: AnyItem | None) -> bool:
+    """Whether it ended without having been done. A message about it belongs into the dead-letter queue."""
+    if isinstance(item, Chunk):
+        return item.state is ChunkState.COLLECTED and is_poisoned(item)
+    if isinstance(item, Job):
+        return item.code == QUARANTINED
+    return item is not None and item.state is BatchState.QUARANTINED
 
 
 def is_parked(item: AnyItem) -> bool:

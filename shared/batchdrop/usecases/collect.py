@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from batchdrop.core import naming
+from batchdrop.core import naming, poison
 from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
-from batchdrop.core.model import Batch, Chunk, Job, Key
+from batchdrop.core.model import AnyItem, Batch, Chunk, Job, Key
 from batchdrop.core.states import BatchState
 from batchdrop.core.status import is_final
 from batchdrop.ports import Clock, Deadline, Ledger
@@ -36,12 +36,19 @@ class Collect:
 
     def __call__(self, key: Key, deadline: Deadline) -> str | None:
         try:
-            self._collect(key, deadline)
+            item = self._collect(key, deadline)
         except Rejected as refusal:
             return self._give_up(key.job_id, refusal)
         except (RetryLater, Misconfigured) as trouble:
             return str(trouble)
-        return None
+        return self._why_given_up(item)
+
+    def _why_given_up(self, item: AnyItem | None) -> str | None:
+        """Whoever hands this message over shall not take it for done: it is for the dead-letter queue."""
+        if item is None or isinstance(item, Job) or item.crashes < poison.CRASHES - 1:
+            return None
+        after = self.ledger.get(item.key)
+        return after.reason if after and poison.is_given_up(after) else None
 
     def _give_up(self, job_id: str, refusal: Rejected) -> str:
         """Without its input nothing can be put into order; any other refusal may be mended, and is tried again."""
@@ -52,7 +59,7 @@ class Collect:
                 self.assemble.announce(lost)
         return str(refusal)
 
-    def _collect(self, key: Key, deadline: Deadline) -> None:
+    def _collect(self, key: Key, deadline: Deadline) -> AnyItem | None:
         item = self.ledger.get(key)
         if isinstance(item, Batch):
             self._batch(item, deadline)
@@ -60,6 +67,7 @@ class Collect:
             self._chunk(item, deadline)
         elif isinstance(item, Job):
             self._job(item, deadline)
+        return item
 
     def _batch(self, batch: Batch, deadline: Deadline) -> None:
         if batch.state is BatchState.ENDED and not self.fetch(batch, deadline):

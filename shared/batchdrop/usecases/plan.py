@@ -62,7 +62,7 @@ class Plan:
 
     def _claimed(self, job: Job, deadline: Deadline) -> Job | None:
         if job.state is not JobState.PLANNING:
-            return None
+            return job if poison.is_given_up(job) else None
         now = self.clock.now()
         mine = self.ledger.claim_job(job, lease=pace.lease(now, deadline), now=now)
         return None if mine is None else _Planning(self, mine, deadline).run()

@@ -74,11 +74,17 @@ class Redrive:
     def _move_batch(self, batch: Batch) -> bool:
         now = self.clock.now()
         if batch.state is BatchState.QUEUED and poison.is_poisoned(batch):
-            return self.ledger.quarantine(batch, reason=_of_submission(batch))
+            return self._quarantine(batch)
         if batch.state is BatchState.ENDED:
             return self._collect(batch)
         is_abandoned = batch.state in (BatchState.ADMITTED, BatchState.UPLOADING)
         return is_abandoned and self.ledger.requeue(batch, not_before=now, now=now)
+
+    def _quarantine(self, batch: Batch) -> bool:
+        done = self.ledger.quarantine(batch, reason=_of_submission(batch))
+        if done:
+            self.messages.submit(batch.key)  # the submitter refuses it until it lies in the dead-letter queue
+        return done
 
     def _collect(self, item: AnyItem) -> bool:
         self.messages.collect(item.key)

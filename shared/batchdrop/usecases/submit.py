@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from batchdrop.core import admission, blocking, naming, retrying
+from batchdrop.core import admission, blocking, naming, poison, retrying
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
@@ -32,6 +32,7 @@ class Submitted(StrEnum):
     SPLIT = "split"  #: larger than the token limit: its parts are queued in its place
     REFUSED = "refused"  #: for good: its requests get the error
     BLOCKED = "blocked"
+    QUARANTINED = "quarantined"  #: given up before: this message is for the dead-letter queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Submit:
 
     def __call__(self, key: Key, deadline: Deadline) -> Submitted:
         batch = self.ledger.get(key)
+        if poison.is_given_up(batch):
+            return Submitted.QUARANTINED
         if not isinstance(batch, Batch) or batch.state is not BatchState.ADMITTED:
             return Submitted.STALE
         metadata = self._metadata(batch)
