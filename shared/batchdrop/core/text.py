@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from batchdrop.core import limits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 _BLOCK = 1 << 20
 _BEYOND_ASCII = bytes(range(128, 256))
 _PLAIN = bytes(set(range(128)) - set(b"{}[],:\r\n"))  #: what says nothing of a line's structure
-_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|([{\[])|([}\]])', re.DOTALL)
+_TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_TEXTS = re.compile(_TEXT, re.DOTALL)
+_TOKEN = re.compile(_TEXT + rb"|([{\[])|([}\]])", re.DOTALL)
+_BRACKETS = b"{}[]"
+_BUT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
+_ROUND = bytes.maketrans(_BRACKETS, b"()()")
 
 
 def is_utf8(data: bytes | bytearray) -> bool:
@@ -33,6 +41,20 @@ def is_deep(line: bytes | bytearray) -> bool:
     """Whether a line nests deeper than ``limits.LINE_DEPTH``: checked first, for parsers are recursive."""
     if line.count(b"{") + line.count(b"[") <= limits.LINE_DEPTH:
         return False
+    return not (len(line) <= _BLOCK and _unfolds(line)) and _exceeds(line)
+
+
+def _unfolds(line: bytes | bytearray) -> bool:
+    """Whether nothing is left once the innermost brackets were taken away as often as they may nest. Takes memory."""
+    brackets = _TEXTS.sub(b"", line).translate(_ROUND, _BUT_BRACKETS)
+    for _ in range(limits.LINE_DEPTH):
+        before, brackets = brackets, brackets.replace(b"()", b"")
+        if len(before) == len(brackets):
+            break
+    return not brackets
+
+
+def _exceeds(line: bytes | bytearray) -> bool:
     depth = 0
     for token in _TOKEN.finditer(line):
         depth += (token.lastindex == 1) - (token.lastindex == 2)  # noqa: PLR2004 - the group that closes
@@ -73,10 +95,11 @@ def flat(data: bytes | bytearray) -> Flat | None:
     shapes = skeleton.removesuffix(b"\n").split(b"\n")
     if skeleton.count(b"}\n{") != len(shapes) - 1:
         return None
-    if max(map(len, shapes)) > limits.LINE_DEPTH and any(map(_may_be_deep, shapes)):
+    if max(map(len, shapes)) > limits.LINE_DEPTH and any(map(is_deep, _suspects(data, shapes))):
         return None
     return Flat(data, len(shapes), crlf)
 
 
-def _may_be_deep(shape: bytes | bytearray) -> bool:
-    return len(shape) > limits.LINE_DEPTH and shape.count(b"{") + shape.count(b"[") > limits.LINE_DEPTH
+def _suspects(data: bytes | bytearray, shapes: Iterable[bytes | bytearray]) -> Iterator[bytes | bytearray]:
+    lines: Sequence[bytes | bytearray] = data.split(b"\n")
+    return (line for line, shape in zip(lines, shapes, strict=False) if len(shape) > limits.LINE_DEPTH)

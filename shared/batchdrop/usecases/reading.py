@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Protocol
 
-from batchdrop.core import appearance
+from batchdrop.core import answers, appearance
 from batchdrop.core.errors import Rejected
 from batchdrop.core.inflate import MAGIC, inflate
 from batchdrop.core.lines import Window, windows
 from batchdrop.core.model import Source
-from batchdrop.usecases.staging import BLOCK, blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,7 +77,7 @@ def _stored(objects: ObjectStore, job: Job, first: int, end: int, stack: ExitSta
     if first >= end:
         return iter(())
     source = Source(bucket=job.bucket, key=job.input_key, version_id=job.version_id, first_byte=first, end_byte=end)
-    return blocks(stack.enter_context(objects.open(source)))
+    return answers.blocks(stack.enter_context(objects.open(source)).read)
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ class _Packed:
         at, stop = first - self._base, end - self._base
         while at < stop:
             self._file.seek(at)
-            block = self._file.read(min(BLOCK, stop - at))
+            block = self._file.read(min(answers.BLOCK, stop - at))
             at += len(block)
             yield block
 

@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from batchdrop.core import limits, manifest, naming
+from batchdrop.core import answers, limits, manifest, naming
 from batchdrop.core.cut import Cut, Limits, Load
 from batchdrop.core.judging import judge, too_large
 from batchdrop.core.lines import HEAD_BYTES, Window, is_blank, lines
@@ -25,11 +25,10 @@ if TYPE_CHECKING:
 
     from batchdrop.core.lines import TooLong
     from batchdrop.core.request import Weight
-    from batchdrop.ports import ObjectStore, Readable
+    from batchdrop.ports import ObjectStore
 
     Text = bytes | bytearray | Raw
 
-BLOCK = 1 << 20
 _BUFFER = 1 << 17
 _NO_REQUEST = b"null,null]\n"  #: how a refused line without request and text ends
 
@@ -188,12 +187,7 @@ class _Copy:
 
 def _from_start(file: IO[bytes]) -> Iterator[bytes]:
     file.seek(0)
-    return blocks(file)
-
-
-def blocks(stream: Readable) -> Iterator[bytes]:
-    """What the stream holds, in blocks of at most 1 MiB."""
-    return iter(lambda: stream.read(BLOCK), b"")
+    return answers.blocks(file.read)
 
 
 def _start(text: Text) -> str:
