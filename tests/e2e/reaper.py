@@ -28,6 +28,7 @@ SLEEP = timedelta(minutes=21)
 WAITS = ("lease_until", "next_check_at", "not_before")
 _TICK_SECONDS = 0.2
 _PAUSE_SECONDS = (0.02, 0.5)
+_CALL_SECONDS = 1.0
 _STILL_TICKS = 6
 
 Attributes = dict[str, Any]
@@ -35,10 +36,14 @@ Attributes = dict[str, Any]
 
 @dataclass(slots=True)
 class Toll:
-    """What a run went through. ``hits``: kills that struck an invocation, as the emulator counts them."""
+    """What a run went through. ``hits``: kills that struck an invocation, as the emulator counts them.
+
+    ``adopted``: creates whose record died with their function, and whose batch was found.
+    """
 
     kills: int = 0
     hits: int = 0
+    adopted: int = 0
     sleeps: int = 0
     seconds: float = 0.0
 
@@ -69,9 +74,10 @@ class Reaper:
         with self._ticking():
             while not _is_over(items := self._scan(), stem):
                 assert time.monotonic() - begun < seconds, f"not over after {self.toll}: {_open(items)}"
+                found = rng.choice((self._busy, self._calling))() if self.toll.hits < hits else []
                 time.sleep(rng.uniform(*_PAUSE_SECONDS))
-                if self.toll.hits < hits and (busy := self._busy()):
-                    self.toll.kills += self._kill(rng.choice(busy), every=rng.random() < 0.5)
+                if found:
+                    self.toll.kills += self._kill(rng.choice(found), every=rng.random() < 0.5)
                 if _open(items) and self._is_still(items):
                     self._sleep()
                 self.toll.hits = self._died() - died_before + self._ticks_lost
@@ -95,6 +101,23 @@ class Reaper:
             collector: self.world.in_flight("CollectQueueUrl"),
         }
         return [function for function, tasks in working.items() if tasks]
+
+    def _calling(self) -> list[str]:
+        """Functions that call the provider, as soon as one does: the answer is on its way, or not yet recorded."""
+        before = self._calls()
+        give_up = time.monotonic() + _CALL_SECONDS
+        while (now := self._calls()) == before and time.monotonic() < give_up:
+            time.sleep(0.02)
+        return [function for function, calls in now.items() if calls > before[function]]
+
+    def _calls(self) -> dict[str, int]:
+        """How often the provider was called by each function, but for the poller's looks."""
+        count = self.world.openai.state()["requests"].get
+        submitter, _, collector = self.world.functions
+        return {
+            submitter: count("files.create", 0) + count("batches.create", 0),
+            collector: count("files.content", 0),
+        }
 
     def _is_still(self, items: list[Attributes]) -> bool:
         """Whether for some ticks no item has changed and no function but the poller has used the processor.
@@ -159,7 +182,9 @@ class Reaper:
                     FunctionName=self.world.stack.poller_function, Payload=b"{}"
                 )
                 self._is_in_tick = False
-                story = json.load(answer["Payload"]).get("errorMessage", "")
+                told = json.load(answer["Payload"])
+                story = told.get("errorMessage", "")
+                self.toll.adopted += told.get("recovered", {}).get("adopted", 0)
                 self._ticks_lost += "Worker process " in story
                 self._ticks += not story
 

@@ -78,7 +78,9 @@ def tolls(pytestconfig: pytest.Config) -> Iterator[list[Toll]]:
     """What the runs went through; told in the end."""
     runs: list[Toll] = []
     yield runs
-    total = Toll(*(sum(getattr(run, name) for run in runs) for name in ("kills", "hits", "sleeps", "seconds")))
+    total = Toll(
+        *(sum(getattr(run, name) for run in runs) for name in ("kills", "hits", "adopted", "sleeps", "seconds"))
+    )
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         print(f"\n{len(runs)} killed runs without loss or double: {total}")  # noqa: T201 - figures are for whoever runs it
@@ -87,8 +89,8 @@ def tolls(pytestconfig: pytest.Config) -> Iterator[list[Toll]]:
 def begin(world: World) -> None:
     """A provider that remembers nothing, is slow now and then, and fails two requests once."""
     world.openai.reset()
-    for route in ("files.create", "batches.create", "files.content", "batches.list"):
-        world.openai.fault(route, "delay", seconds=0.4, rate=0.3, times=None)
+    for route, rate in (("batches.create", 0.8), ("files.create", 0.3), ("files.content", 0.3), ("batches.list", 0.1)):
+        world.openai.fault(route, "delay", seconds=0.4, rate=rate, times=None)
     world.openai.line_fault("k-3", status=500, times=1)
     world.openai.line_fault("k-12", do="missing", times=1)
 
@@ -127,3 +129,7 @@ def test_functions_that_are_killed_lose_nothing_and_buy_nothing_twice(
     kept = {item["item"]: [item["openai_batch_id"]] for item in mortal.items(job_id) if "openai_batch_id" in item}
     assert worked(mortal) == kept
     tolls.append(toll)
+
+
+def test_the_kills_struck_functions_at_work(tolls: list[Toll]) -> None:
+    assert sum(toll.hits for toll in tolls) >= len(tolls)
