@@ -44,6 +44,8 @@ class Disruption:
             return self._remembered(request, await _answered(request, handler, entry))
         entry.fault = fault.do
         if fault.do == "delay":
+            if request.content_type == "application/json":
+                await request.read()  # what has arrived is carried out, even if the client dies while it waits
             await asyncio.sleep(fault.seconds)
         if fault.do == "late":
             return await self._later(request, handler, fault, entry)
