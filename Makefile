@@ -38,7 +38,7 @@ down:  ## stop what `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.cloud down; fi
 
 test: setup .local/sam/stamp lint  ## lint, types, and every test
-	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --ignore tests/simulation
+	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 # The tests clear the environment of OPENAI_*; a key is on no command line but that of whoever typed it there.
 conformance: setup  ## the SDK's view of the API: the local server's, or OPENAI_BASE_URL=... OPENAI_API_KEY=...
@@ -48,12 +48,12 @@ conformance: setup  ## the SDK's view of the API: the local server's, or OPENAI_
 live: setup  ## what "never paid twice" assumes, of the local server, or OPENAI_API_KEY=... LIVE_MODEL=...
 	@LIVE_BASE_URL="$${OPENAI_BASE_URL:-}" LIVE_API_KEY="$${OPENAI_API_KEY:-}" $(BIN)/pytest -q tests/live
 
-soak: setup  ## the simulation: faults at every call, random schedules, mutants; about five minutes
-	@$(BIN)/pytest -q -n auto --dist loadfile tests/simulation --ignore tests/simulation/test_mutants.py
-	@$(BIN)/pytest -q tests/simulation/test_mutants.py
+soak: setup  ## the simulation at length: every pair of faults, 200,000 random schedules; about an hour and a half
+	@SIMULATED_PAIRS=0 SIMULATED_SCHEDULES=200000 SIMULATED_SEEDS_PER_MUTANT=2000 SIMULATED_EXAMPLES=2000 \
+	  $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
 	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
 
-size: setup  ## large inputs through the functions, their memory measured; SIZE_GB=5, INPUTS="plain mixed gzip answers line bomb"
+size: setup  ## large inputs through the functions, their memory measured; SIZE_GB=5, INPUTS="plain line ..."
 	@$(BIN)/python -m local.size $(INPUTS) --gb $(or $(SIZE_GB),5)
 
 lint: setup  ## ruff and mypy

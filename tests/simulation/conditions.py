@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from batchdrop.core import assembly, limits
 from batchdrop.settings import Settings
-from batchdrop.usecases import concatenate
+from batchdrop.usecases import abreast
 from tests.simulation.letters import LIFE
 from tests.unit.test_settings import ENV
 
@@ -61,7 +61,7 @@ class Conditions:
             patch.object(limits, "BATCHES_PER_CHUNK", self.batches_per_chunk),
             patch.object(assembly, "PLAIN_BYTES", self.plain_bytes),
             patch.object(assembly, "SMALLEST_PART", self.smallest_part),
-            patch.object(concatenate, "ThreadPoolExecutor", _Inline),
+            patch.object(abreast, "ThreadPoolExecutor", _Inline),
             patch.object(tempfile, "tempdir", MEMORY if Path(MEMORY).is_dir() else None),
         ):
             yield

@@ -198,16 +198,6 @@ def _() -> Patches:
     return [(Redrive, "__call__", lambda self, *_: 0)]
 
 
-@mutant("a plan starts wherever it is")
-def _() -> Patches:
-    holds = table.holds
-
-    def lax(change: Any, item: Any) -> bool:
-        return (change.row is not None and change.row.id == "J3") or holds(change, item)
-
-    return [(table, "holds", lax)]
-
-
 @mutant("nobody looks whether the outputs are there")
 def _() -> Patches:
     return [

@@ -3,43 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import greenlet
 
 from tests.fakes.messages import Message
-from tests.simulation.campaign import Figures
 from tests.simulation.conditions import Conditions
 from tests.simulation.jobs import REFUSED, SMALL, TINY, WHOLE
 from tests.simulation.letters import LIFE, Letter, lifetime
-from tests.simulation.oracle import Violation
 from tests.simulation.play import QUIET, play, still_open
+from tests.simulation.provider import FLAKY
 from tests.simulation.scenarios import Scenario
+from tests.simulation.weather import CANCELLED, HOSTILE, HOSTILE_CANCELLED, HOSTILE_MENU, LIMITED, MENU, PRONE, Weather
 from tests.simulation.wire import Fault, Invocation, Line, fitting
 from tests.simulation.world import TICK, World
 
 PATIENCE = 500
-MENU = (16, 4, 1, 1)  #: how often a tiny, a small, a whole and a refused job is dropped
 AGAIN = 5  #: one schedule of so many is asked for everything once more
-#: Calls at which a fault hurts most have more of them.
-PRONE = {"api.create": 10, "table.commit B4": 8, "table.commit B8": 8, "table.commit B7.refused": 8}
 SURELY_LISTED = 1_700  #: seconds within which a create is in the list, however late it comes
-
-
-@dataclass(frozen=True)
-class Weather:
-    """How likely each mishap is."""
-
-    faults: float
-    dropped: float
-    doubled: float
-    overlapping: float
-    calls_a_round: tuple[int, ...]
-    calls_a_turn: int  #: at most, before another invocation has its turn
-    rounds: tuple[int, ...]  #: seconds between two ticks of the poller
-    minutes: int  #: after that nothing goes wrong any more, and everything must come to rest
 
 
 @dataclass
@@ -56,7 +38,7 @@ class Schedule:
     """One world and its mishaps, all of them from ``seed``."""
 
     seed: int
-    menu: tuple[int, ...] = MENU
+    is_hostile: bool = False
     scenario: Scenario = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,20 +61,33 @@ class Schedule:
             calls_a_round=chance.choice([(10, 60), (40, 400), (1000,)]),
             calls_a_turn=chance.choice([1, 4, 15]),
             rounds=chance.choice([(60,), (60, 180), (60, 120, 300), (10, 30, 60)]),
+            stale=chance.choice([0.0, 0.1, 0.5]),
+            hidden=chance.choice([0.0, 0.0, 0.0, 0.1]),
             minutes=chance.choice([15, 40, 100]),
         )
-        drops = [("a.jsonl", chance.choices([TINY, SMALL, WHOLE, REFUSED], self.menu)[0])]
+        if self.is_hostile:
+            self.weather = replace(self.weather, **HOSTILE)
+        drops = [
+            ("a.jsonl", chance.choices([TINY, SMALL, WHOLE, REFUSED], HOSTILE_MENU if self.is_hostile else MENU)[0])
+        ]
         if chance.random() < 0.1:
             drops.append(("b.jsonl", TINY))
-        self.scenario = Scenario(tuple(drops), conditions)
+        cancelled = chance.random() < (HOSTILE_CANCELLED if self.is_hostile else CANCELLED)
+        self.cancel_at = chance.choice([0, chance.uniform(1, 20)]) if cancelled else None
+        self.limit = chance.choice([1, 60]) if chance.random() < LIMITED else None
+        self.scenario = Scenario(tuple(drops), conditions, is_same=self.cancel_at is None)
         self.running: list[Running] = []
         self.turn = 0
+        self.mishaps = 0  #: messages lost and doubled
         self.is_calm = False
 
     def run(self) -> World:
         line = Line(decide=self._decide, pause=self._pause)
         self.world = World(self.scenario.conditions, line, orphans_are_fine=True)
         line.late = self._late
+        self.world.api.is_stale = lambda: self._happens(self.weather.stale)
+        if self.limit:
+            self.world.ledger.learn_limit("default", FLAKY, self.limit)
         try:
             return play(self.scenario, self.world, self._drive, again=self.seed % AGAIN == 0)
         finally:
@@ -108,12 +103,16 @@ class Schedule:
 
     def _drive(self, world: World) -> None:
         chance = self.chance
+        self._lose(0)
         while world.minutes() < PATIENCE:
-            self.is_calm = world.minutes() >= self.weather.minutes
+            self._calm_down(world)
             before = world.table.writes
+            self._meddle(world)
             self._start_what_is_due()
             self._let_run()
-            if not self.running and world.at_rest():
+            if self.is_calm:
+                world.table.check_progress()
+            if self.cancel_at is None and not self.running and world.at_rest():
                 self.is_calm = True
                 return
             works = (self.is_calm or chance.random() < 0.8) and world.step()
@@ -122,12 +121,19 @@ class Schedule:
             world.clock.advance(chance.choice(rounds))
         raise still_open(world)
 
+    def _calm_down(self, world: World) -> None:
+        is_calm = world.minutes() >= self.weather.minutes
+        if is_calm and not self.is_calm:
+            world.table.moved_at = world.clock.now()
+        self.is_calm = is_calm
+
     def _start_what_is_due(self) -> None:
         world = self.world
         for letter in world.letters.received():
             self._start(letter.call, letter)
             if self._happens(self.weather.doubled):
                 self._start(letter.call)
+                self.mishaps += 1
         self._start(TICK)
         if self._happens(self.weather.overlapping):
             self._start(TICK)
@@ -169,11 +175,30 @@ class Schedule:
         world, waiting = self.world, self.world.letters.waiting
         queued = len(waiting)
         for tick in world.post():
-            if not self._happens(self.weather.dropped):
+            if self._happens(self.weather.dropped):
+                self.mishaps += 1
+            else:
                 self._start(tick)
-        for letter in waiting[queued:]:
+        self._lose(queued)
+
+    def _lose(self, first: int) -> None:
+        """Letters from that one on: some never arrive."""
+        waiting = self.world.letters.waiting
+        for letter in waiting[first:]:
             if self._happens(self.weather.dropped):
                 waiting.remove(letter)
+                self.mishaps += 1
+
+    def _meddle(self, world: World) -> None:
+        """Cancel when it is time; the provider forgets for a round what it has told us of."""
+        if self.cancel_at is not None and world.minutes() >= self.cancel_at:
+            self.cancel_at, queued = None, len(world.letters.waiting)
+            world.clock.advance(1)
+            world.letters.send(world.drop("a.jsonl.cancel"))
+            self._lose(queued)
+        world.api.hidden.clear()
+        if self._happens(self.weather.hidden):
+            world.api.hidden.update(item.get("openai_batch_id", "") for item in world.table.items.values())
 
     def _happens(self, probability: float) -> bool:
         return not self.is_calm and self.chance.random() < probability
@@ -192,32 +217,3 @@ class Schedule:
         lag = self.scenario.conditions.list_lag
         latest = 2 * SURELY_LISTED if not lag else max(0, SURELY_LISTED - lag - LIFE)
         self.world.api.create_later(self.world.now + self.chance.uniform(0, latest), how)
-
-
-@dataclass
-class Tally:
-    """What many schedules came to. ``broken``: seed and story of each that broke a promise."""
-
-    menu: tuple[int, ...] = MENU
-    schedules: int = 0
-    calls: int = 0
-    faults: int = 0
-    minutes: float = 0
-    broken: dict[int, str] = field(default_factory=dict)
-
-    def run(self, seed: int, watch: Callable[[World], None] = lambda world: None) -> bool:
-        """Whether the schedule of this seed kept every promise."""
-        schedule = Schedule(seed, self.menu)
-        try:
-            watch(schedule.run())
-        except Violation as violation:
-            self.broken[seed] = str(violation)
-        self.schedules += 1
-        self.calls += len(schedule.world.line.sites)
-        self.faults += len(schedule.world.line.faults)
-        self.minutes += schedule.world.minutes()
-        return seed not in self.broken
-
-    @property
-    def figures(self) -> Figures:
-        return self.schedules, self.calls, self.faults, self.minutes / 1440

@@ -1,4 +1,9 @@
-"""The simulation is worth something: it catches every wrong protocol that we could think of."""
+"""The simulation is worth something: it catches every wrong protocol that we could think of.
+
+Not among them, since each is masked by another rule, and makes no difference that could be seen: a plan that starts
+whatever its state (its claim is held), and a lease that ends before its invocation (claims go up, so that the late one
+writes nothing). Where both rules of such a pair are broken, it is caught.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +11,22 @@ import pytest
 
 from tests.simulation.campaign import Campaign, knob, tell
 from tests.simulation.conditions import Conditions
-from tests.simulation.jobs import REFUSED, SMALL
-from tests.simulation.mutants import MUTANTS, mutated, patched
+from tests.simulation.housekeeping_mutants import MUTANTS
+from tests.simulation.jobs import TINY
+from tests.simulation.mutants import mutated, patched
 from tests.simulation.oracle import Violation
 from tests.simulation.play import expected
-from tests.simulation.scenarios import one
-from tests.simulation.schedules import Tally
+from tests.simulation.scenarios import SCENARIOS, one
+from tests.simulation.tally import Tally
 from tests.simulation.wire import Fault, fitting
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
-SEEDS = knob("SIMULATED_SEEDS_PER_MUTANT", 200)
-MENU = (1, 4, 2, 2)  #: larger jobs than usual: more can go wrong in one schedule
+SEEDS = knob("SIMULATED_SEEDS_PER_MUTANT", 60)
 
 
 def in_schedules() -> str | None:
-    tally = Tally(menu=MENU)
+    tally = Tally(is_hostile=True)
     return next((f"seed {seed}: {tally.broken[seed]}" for seed in range(SEEDS) if not tally.run(seed)), None)
 
 
@@ -41,12 +46,23 @@ def in_single_faults(data: bytes, *faults: Fault) -> str | None:
     return None
 
 
+def in_poison() -> str | None:
+    """Work that always kills; a mutant that never gives up never comes to rest."""
+    campaign = Campaign(SCENARIOS["poisoned"])
+    campaign.run({})
+    return next(iter(campaign.broken), None)
+
+
+def test_our_own_protocol_is_not() -> None:
+    assert (in_schedules(), in_poison()) == (None, None)
+
+
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_wrong_protocol_is_caught(name: str) -> None:
     before = patched()
     try:
         with mutated(name):
-            caught = in_single_faults(SMALL, *Fault) or in_schedules() or in_single_faults(REFUSED, Fault.BEFORE)
+            caught = in_schedules() or in_single_faults(TINY, *Fault) or in_poison()
     finally:
         expected.cache_clear()
     assert patched() == before, "a mutant lives on"

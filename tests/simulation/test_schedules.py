@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.simulation.campaign import SHOWN, Record, knob
-from tests.simulation.schedules import Tally
+from tests.simulation.tally import Tally
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 

@@ -1,0 +1,63 @@
+"""Wrong ways to keep house: each breaks one rule of the audit, the sweep or of giving up, and must be caught."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from batchdrop.core import poison
+from batchdrop.core.model import Key
+from batchdrop.ports import LineError, RemoteBatch
+from batchdrop.usecases import audit, sweep
+from batchdrop.usecases.observe import Observe
+from tests.simulation.buying import Patches
+from tests.simulation.mutants import MUTANTS, mutant
+
+__all__ = ["MUTANTS"]
+
+
+@mutant("the audit reads before it lists")
+def _() -> Patches:
+    """What the tick saw of the items, before it asked for the list, decides."""
+    call, judge = audit.Audit.__call__, audit._Judge.__call__
+    former: dict[Any, Any] = {}
+
+    def auditing(self: Any, at: Any, batches: Any, deadline: Any) -> Any:
+        former.clear()
+        former.update({batch.key: batch for batch in batches})
+        return call(self, at, batches, deadline)
+
+    def judging(self: Any, remote: Any) -> None:
+        of = Key(remote.metadata["batchdrop_job"], remote.metadata["batchdrop_item"])
+        if of in former and not audit._may_own(former[of], remote):
+            self._stop(remote, of)
+        else:
+            judge(self, remote)
+
+    return [(audit.Audit, "__call__", auditing), (audit._Judge, "__call__", judging)]
+
+
+@mutant("the audit goes by the batch's id alone")
+def _() -> Patches:
+    return [(audit, "_may_own", lambda item, remote: item.openai_batch_id == remote.id)]
+
+
+@mutant("work that kills is never given up")
+def _() -> Patches:
+    return [(poison, "is_poisoned", lambda item: False)]
+
+
+@mutant("what the provider forgot is bought again")
+def _() -> Patches:
+    def lose(self: Any, batch: Any) -> None:
+        now = self.clock.now()
+        token_limit = (LineError("token_limit_exceeded", "Limit: 90,000 enqueued tokens."),)
+        self.ledger.end(
+            batch, RemoteBatch(batch.openai_batch_id, "failed", "", 0, errors=token_limit), now=now, check_at=now
+        )
+
+    return [(Observe, "_lose", lose)]
+
+
+@mutant("nobody sweeps")
+def _() -> Patches:
+    return [(sweep, "is_due", lambda at, now: False)]

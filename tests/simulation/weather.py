@@ -1,0 +1,41 @@
+"""How rough a random schedule is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+MENU = (16, 4, 1, 1)  #: how often a tiny, a small, a whole and a refused job is dropped
+HOSTILE_MENU = (1, 4, 2, 2)
+CANCELLED, HOSTILE_CANCELLED = 0.1, 0.3  #: how often a job is cancelled
+LIMITED = 0.2  #: how often a token limit is known
+#: Calls at which a fault hurts most have more of them.
+PRONE = {"api.create": 10, "table.commit B4": 8, "table.commit B8": 8, "table.commit B7.refused": 8}
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How likely each mishap is."""
+
+    faults: float
+    dropped: float
+    doubled: float
+    overlapping: float
+    calls_a_round: tuple[int, ...]
+    calls_a_turn: int  #: at most, before another invocation has its turn
+    rounds: tuple[int, ...]  #: seconds between two ticks of the poller
+    stale: float  #: looks at a batch that show it as it was before
+    hidden: float  #: rounds in which the provider denies that it knows the batches of ours
+    minutes: int  #: after that nothing goes wrong any more, and everything must come to rest
+
+
+#: Everything at once, and everybody in everybody's way.
+HOSTILE: dict[str, Any] = {
+    "faults": 0.02,
+    "dropped": 0.1,
+    "doubled": 0.5,
+    "overlapping": 1.0,
+    "calls_a_round": (40, 400),
+    "calls_a_turn": 1,
+    "minutes": 100,
+}
