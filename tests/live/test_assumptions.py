@@ -71,7 +71,7 @@ def test_the_input_file_of_a_running_batch_can_be_deleted(bench: Bench) -> None:
     """The fence deletes the input file of a create that no list shows, and its batch may be running.
 
     If the delete is refused: no fence will count there; a create whose answer was lost stays ``creating``, nothing is
-    bought twice, and the job waits. If the batch does not end: its job does not either, until it is cancelled.
+    bought twice, and the job waits. If the batch does not end: ``MaxJobHours`` ends its job.
     """
     file_id = bench.upload()
     batch = bench.reach(bench.create(file_id).id, "in_progress", "finalizing")
