@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
+from typing import TYPE_CHECKING
 
-import pytest
-
-from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
 from batchdrop.usecases.recover import CANNOT_FENCE, Recover, Recovered
 from tests.usecases.world import World
+
+if TYPE_CHECKING:
+    import pytest
 
 SETTLE = 1_800
 
@@ -84,9 +87,22 @@ def test_a_delete_whose_answer_was_lost_still_counts_as_our_fence(world: World) 
     batch = lost(world, made=False)
     world.clock.advance(SETTLE)
     world.api.script("delete_file", RetryLater("reset"), after=True)
-    with pytest.raises(RetryLater):
-        recover(world, batch)
+    assert recover(world, batch) == Recovered(open=1, troubles=("reset",))
     assert recover(world, batch) == Recovered(requeued=1)
+
+
+def test_a_fence_that_fails_keeps_no_other_batch_from_being_adopted(world: World) -> None:
+    poisoned = lost(world, made=False)
+    world.clock.advance(SETTLE)
+    file_id = world.api.upload("other.jsonl", io.BytesIO(b"{}\n"))
+    world.api.create(file_id=file_id, endpoint="/v1/x", completion_window="24h", metadata={})
+    now = world.clock.now()
+    adoptable = world.batch(2, BatchState.CREATING, file_id=file_id, intent_at=now, lease_until=now)
+    world.api.script("delete_file", Misconfigured("forbidden", "no files may be deleted"))
+    both = [world.read(poisoned.key), world.read(adoptable.key)]
+    seen = Recover(world.ledger, world.api, world.clock, SETTLE)(both)
+    assert seen == Recovered(adopted=1, open=1, troubles=("forbidden: no files may be deleted",))
+    assert world.read(adoptable.key).state is BatchState.IN_FLIGHT
 
 
 def test_a_file_that_somebody_else_removed_is_no_fence(world: World) -> None:

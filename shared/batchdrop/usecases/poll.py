@@ -145,6 +145,7 @@ class Poll:
         ]
         if lost:
             tick.recovered = self.recover()(lost)
+            tick.troubles += tick.recovered.troubles
 
     def _withdraw(self, found: Open, tick: Tick, deadline: Deadline) -> None:
         tick.expired = self.expire(found.jobs.values())

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from batchdrop.core.errors import Rejected
+from batchdrop.core.errors import BatchdropError, Rejected
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from batchdrop.core.model import Batch
     from batchdrop.ports import BatchApi, Clock, Ledger, RemoteBatch
@@ -22,16 +23,39 @@ SKEW = dt.timedelta(minutes=5)
 CANNOT_FENCE = "cannot_fence: its input file was removed by somebody else; look for its batch at the provider"
 #: Pages of the list to search at the most.
 PAGES = 60
+#: Fences that fail in one tick at the most. Each is left alone for some ticks, so that others get their turn.
+TROUBLES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What became of the unknown ones; ``doubles``: further batches of a same file, cancelled and noted."""
+    """What became of the unknown ones; ``doubles``: further batches of a same file, cancelled and noted.
+
+    ``troubles``: why some could not be looked into now; the others were.
+    """
 
     adopted: int = 0
     requeued: int = 0
     doubles: int = 0
     open: int = 0
+    troubles: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Look:
+    """What has been done so far."""
+
+    adopted: int = 0
+    requeued: int = 0
+    doubles: int = 0
+    troubles: list[str] = field(default_factory=list)
+
+    def step(self, work: Callable[[], None]) -> None:
+        """One batch's trouble is no other's."""
+        try:
+            work()
+        except BatchdropError as trouble:
+            self.troubles.append(str(trouble))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +74,23 @@ class Recover:
         if not batches:
             return Recovered()
         found, is_whole = self._search(batches)
-        adopted = requeued = doubles = 0
+        look = _Look()
         for batch in batches:
-            made = found.get(batch.file_id or "", [])
-            if made:
-                if self._adopt(batch, made[0]):
-                    adopted += 1
-                    doubles += self._cancel(batch, made[1:])
-            elif is_whole and self._is_settled(batch):
-                requeued += self._fence(batch)
-        return Recovered(adopted, requeued, doubles, len(batches) - adopted - requeued)
+            if made := found.get(batch.file_id or ""):
+                look.step(partial(self._take, look, batch, made))
+        for batch in batches if is_whole else ():
+            if batch.file_id not in found and self._is_settled(batch) and len(look.troubles) < TROUBLES:
+                look.step(partial(self._make_anew, look, batch))
+        left = len(batches) - look.adopted - look.requeued
+        return Recovered(look.adopted, look.requeued, look.doubles, left, tuple(look.troubles))
+
+    def _take(self, look: _Look, batch: Batch, made: Sequence[RemoteBatch]) -> None:
+        if self._adopt(batch, made[0]):
+            look.adopted += 1
+            look.doubles += self._cancel(batch, made[1:])
+
+    def _make_anew(self, look: _Look, batch: Batch) -> None:
+        look.requeued += self._fence(batch)
 
     def _search(self, batches: Sequence[Batch]) -> tuple[dict[str, list[RemoteBatch]], bool]:
         """The provider's batches by input file, oldest first; and whether the list was read to before every intent."""
