@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 GB = 10**9
 WIDTH = 3_000  #: bytes of a request
 ANSWER = 65_000  #: bytes of a vector with 3,072 dimensions
+LARGE = 50_000_000  #: what the API takes in a request
 PEAK_MIB = 256
 #: ``EphemeralStorage`` of the function that is invoked so; 512 is what Lambda gives by itself.
 SPOOL_MIB = {"plan": 2048, "submit": 2048, "tick": 512, "fetch": 4096, "join": 4096, "assemble": 4096, "clean": 4096}
 
-#: By size in GB; ``answers``: of what comes back, from a small input.
+#: By size in GB; ``answers``: of what comes back; ``large``: in few requests.
 INPUTS: dict[str, Callable[[float], Content]] = {
     "plain": lambda gb: Lines(int(gb * GB) // WIDTH, WIDTH),
     "mixed": lambda gb: Lines(int(gb * GB) // WIDTH, WIDTH, mixed=True),
     "gzip": lambda gb: Packed(Lines(int(gb * GB) // WIDTH, WIDTH)),
     "answers": lambda gb: Lines(int(gb * GB) // ANSWER, 300, embeds=True),
+    "large": lambda gb: Lines(int(gb * GB) // LARGE, LARGE),
     "line": lambda gb: OneLine(int(gb * GB)),
     "bomb": lambda gb: bomb(int(gb * GB)),
 }
