@@ -21,7 +21,7 @@ done; \
 echo "no Python 3.11 or newer found: set PYTHON to one" >&2; exit 1
 endef
 
-.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak live size
+.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak live size bench
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -52,6 +52,9 @@ soak: setup  ## the simulation at length: every pair of faults, 200,000 random s
 	@SIMULATED_PAIRS=0 SIMULATED_SCHEDULES=200000 SIMULATED_SEEDS_PER_MUTANT=2000 SIMULATED_EXAMPLES=2000 \
 	  $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
 	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
+
+bench: setup  ## speed, each figure against a baseline of the same run; PARTS="planning join ..."
+	@PYTHONPATH=shared $(BIN)/python -m local.bench $(PARTS)
 
 size: setup  ## large inputs through the functions, their memory measured; SIZE_GB=5, INPUTS="plain line ..."
 	@$(BIN)/python -m local.size $(INPUTS) --gb $(or $(SIZE_GB),5)

@@ -101,5 +101,8 @@ def flat(data: bytes | bytearray) -> Flat | None:
 
 
 def _suspects(data: bytes | bytearray, shapes: Iterable[bytes | bytearray]) -> Iterator[bytes | bytearray]:
+    """Lines with more brackets than may nest, those in texts among them."""
     lines: Sequence[bytes | bytearray] = data.split(b"\n")
-    return (line for line, shape in zip(lines, shapes, strict=False) if len(shape) > limits.LINE_DEPTH)
+    for line, shape in zip(lines, shapes, strict=False):
+        if len(shape) > limits.LINE_DEPTH < shape.count(b"{") + shape.count(b"["):
+            yield line

@@ -1,0 +1,1 @@
+"""Figures of speed, memory and cost, each beside a baseline of the same run."""

@@ -1,0 +1,66 @@
+"""The join of one chunk, against a dict of parsed answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from functools import partial
+from typing import TYPE_CHECKING
+
+from batchdrop.core import answers as records
+from batchdrop.core.joining import Index, Joiner
+from local.bench.figure import Figure, best, figure
+from local.bench.inputs import answers, requests
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_ROWS = 50_000
+_ROUNDS = 3
+
+
+def figures(folder: Path) -> Iterator[Figure]:
+    """CPU seconds of one core. The answers lie on disk; both write the results."""
+    for order in ("sorted", "shuffled"):
+        written(folder, _ROWS, shuffled=order == "shuffled")
+        joined(folder)
+        ours = (folder / "results.jsonl").read_bytes()
+        _by_dict(folder)
+        if (folder / "results.jsonl").read_bytes() != ours:
+            raise AssertionError("the two joins differ")
+        value, baseline = best(_ROUNDS, partial(joined, folder), partial(_by_dict, folder))
+        name = f"join of {_ROWS:,} rows, {order}, vs dict of json.loads"
+        yield figure(name, value, baseline, "s", target=3.0, rows=_ROWS, rounds=_ROUNDS)
+
+
+def written(folder: Path, rows: int, *, shuffled: bool) -> None:
+    """Requests of 0.5 kB in order, and their answers."""
+    found = list(answers(rows))
+    if shuffled:
+        random.Random(1).shuffle(found)  # noqa: S311 - the same order in every run
+    (folder / "answers.jsonl").write_bytes(b"".join(found))
+    with (folder / "requests.jsonl").open("wb") as file:
+        file.writelines(requests(rows, 500))
+
+
+def joined(folder: Path) -> None:
+    """As ``usecases.join`` does it, from files of its own."""
+    with (
+        (folder / "answers.jsonl").open("rb") as given,
+        (folder / "requests.jsonl").open("rb") as asked,
+        (folder / "results.jsonl").open("wb") as results,
+    ):
+        index = Index()
+        index.add(records.lines(records.blocks(given.read)))
+        joiner = Joiner(index, lambda first, size: os.pread(given.fileno(), size, first), ("not_answered", ""))
+        rows = joiner.clean(records.lines(records.blocks(asked.read)), 1)
+        results.writelines(records.packed(result for result, _ in rows))
+
+
+def _by_dict(folder: Path) -> None:
+    with (folder / "answers.jsonl").open("rb") as given:
+        found = {json.loads(line)["custom_id"]: line for line in given}
+    with (folder / "requests.jsonl").open("rb") as asked, (folder / "results.jsonl").open("wb") as results:
+        results.writelines(found[json.loads(line)["custom_id"]] for line in asked)

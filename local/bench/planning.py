@@ -1,0 +1,63 @@
+"""The planning pass over a file, against reading its lines and against parsing them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from batchdrop.core import answers
+from batchdrop.core.cut import Limits
+from batchdrop.core.lines import windows
+from batchdrop.core.planning import Cutter
+from local.bench.figure import Figure, best, figure
+from local.bench.inputs import written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+_SIZES = {"3 kB": 3_000, "0.5 kB": 500}
+_FILE_BYTES = 60_000_000
+_ROUNDS = 7
+
+
+def figures(folder: Path) -> Iterator[Figure]:
+    """CPU seconds of one core, best of several rounds in turns."""
+    for name, size in _SIZES.items():
+        number = _FILE_BYTES // size
+        path = written(folder / "plan.jsonl", number, size)
+        if planned(_blocks(path)) != number:
+            raise AssertionError("not all lines were planned")
+        ours, parsing, reading = best(
+            _ROUNDS,
+            lambda path=path: planned(_blocks(path)),  # type: ignore[misc]
+            lambda path=path: _parsed(path),  # type: ignore[misc]
+            lambda path=path: _read(path),  # type: ignore[misc]
+        )
+        for of, baseline, target in (("json.loads loop", parsing, 3.0), ("bare line iteration", reading, 0.35)):
+            title = f"planning, {name} lines, vs {of}"
+            yield figure(title, ours, baseline, "s", target=target, line_bytes=size, lines=number, rounds=_ROUNDS)
+
+
+def planned(blocks: Iterable[bytes]) -> int:
+    """How many requests the file has, judged and cut."""
+    cutter = Cutter(Limits())
+    found = sum(cut.requests for piece in windows(blocks) for cut in cutter.feed(piece))
+    return found + sum(cut.requests for cut in cutter.finish())
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb", buffering=0) as file:
+        yield from answers.blocks(file.read)
+
+
+def _parsed(path: Path) -> None:
+    with path.open("rb") as file:
+        for line in file:
+            json.loads(line)
+
+
+def _read(path: Path) -> None:
+    with path.open("rb") as file:
+        for _ in file:
+            pass
