@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
@@ -38,6 +40,7 @@ class Function:
 
     def __init__(self, module: str, env: Mapping[str, str], log: IO[bytes]) -> None:
         self.taken: list[Taken] = []
+        self._turn = threading.Lock()
         self._process = subprocess.Popen(
             [LAMBDA_PYTHON, _WORKER, module], env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
         )
@@ -51,17 +54,23 @@ class Function:
 
     def call(self, kind: str, event: object, seconds: float) -> Taken:
         """Invoke it with so many seconds left; ``Failed`` with what the handler raised."""
-        pipe_in, pipe_out = self._process.stdin, self._process.stdout
-        if pipe_in is None or pipe_out is None:
-            raise Failed(kind)
-        pipe_in.write(json.dumps({"event": event, "seconds": seconds}).encode() + b"\n")
-        pipe_in.flush()
-        line = pipe_out.readline()
+        with self._turn:
+            line = self._asked(json.dumps({"event": event, "seconds": seconds}).encode() + b"\n")
         answer: dict[str, Any] = json.loads(line) if line else {"error": "its process died"}
         if answer["error"]:
             raise Failed(f"{kind}: {answer['error']}")
         self.taken.append(Taken(kind, answer["peak"], answer["seconds"], answer["spool"]))
         return self.taken[-1]
+
+    def _asked(self, line: bytes) -> bytes:
+        """What it answers; nothing if its process is dead."""
+        pipe_in, pipe_out = self._process.stdin, self._process.stdout
+        if pipe_in is None or pipe_out is None:
+            return b""
+        with suppress(BrokenPipeError):
+            pipe_in.write(line)
+            pipe_in.flush()
+        return pipe_out.readline()
 
 
 def environment(up: Running, name: str, s3_url: str, scratch: Path) -> dict[str, str]:

@@ -51,8 +51,8 @@ class Trial:
         self.functions["submitter"].call("plan", _record({"Records": [notice]}), WHOLE_SECONDS)
         return self._job_of(blob.tag)
 
-    def run(self, job_id: str, *, minutes: float = 60) -> dict[str, Any]:
-        """Carry messages and tick until nothing of the job is left to do; its item."""
+    def run(self, job_id: str, *, minutes: float) -> dict[str, Any]:
+        """Carry messages and tick until the job is cleaned up; its item. ``TimeoutError`` after that long."""
         over = threading.Event()
         loops: tuple[Callable[[], object], ...] = (self._submit, self._collect, lambda: self._tick(job_id, over))
         with ThreadPoolExecutor(len(loops)) as pool:
@@ -61,7 +61,10 @@ class Trial:
             over.set()
         for future in futures:
             future.result()
-        return self.item(job_id, "job")
+        job = self.item(job_id, "job")
+        if "cleaned_at" not in job:
+            raise TimeoutError(f"{job_id} is {job['state']} after {minutes} minutes")
+        return job
 
     def item(self, job_id: str, item: str) -> dict[str, Any]:
         key = {"job_id": {"S": job_id}, "item": {"S": item}}

@@ -24,7 +24,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trial]:
 
 
 def of(run: Trial, name: str, gb: float) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    return measured(run, name, gb), figures(run)
+    return measured(run, name, gb, minutes=5), figures(run)
 
 
 def test_eighty_times_the_input_takes_hardly_more_memory_in_any_function(run: Trial) -> None:
