@@ -21,10 +21,10 @@ OK = 200
 
 @dataclass
 class Expected:
-    """What a run without faults made: outputs by name, and the counts of each job."""
+    """What a run without faults made: outputs by name, and the counts of each job, in the order of the drops."""
 
     outputs: dict[str, bytes] = field(default_factory=dict)
-    counts: dict[str, Any] = field(default_factory=dict)
+    counts: list[Any] = field(default_factory=list)
 
 
 def check_bought_once(world: Any) -> None:
@@ -77,7 +77,7 @@ def check_same(world: Any, expected: Expected) -> None:
     require(outputs.keys() == expected.outputs.keys(), f"{sorted(outputs)} instead of {sorted(expected.outputs)}")
     for name, data in expected.outputs.items():
         require(outputs[name] == data, f"{name} is not what a run without faults makes")
-    counts = {job["job_id"]: job["counts"] for job in world.jobs()}
+    counts = world.counts()
     require(counts == expected.counts, f"{counts} instead of {expected.counts}")
 
 
@@ -87,16 +87,23 @@ def check_job(world: Any, job: Item) -> None:
     require(bool(told), f"nobody was told of {job['job_id']}")
     require("cleaned_at" in job, f"{job['job_id']} was not cleaned")
     status = world.status(job)
-    require(status["state"] == job["state"], f"the status says {status['state']}")
+    is_replaced = sum(other["stem"] == job["stem"] for other in world.jobs()) > 1
+    require(bool(status) or is_replaced, f"{job['job_id']} has no status")
+    require(not status or status["state"] == job["state"], f"the status says {status and status['state']}")
     if job["state"] in ("completed", "cancelled"):
-        require(status["counts"]["completed"] == job["counts"]["completed"], "the status counts otherwise")
+        counts = status["counts"] if status else job["counts"]
+        require(counts["completed"] == job["counts"]["completed"], "the status counts otherwise")
         check_usage(world, job)
         check_lines(world, job)
 
 
 def check_usage(world: Any, job: Item) -> None:
-    """I5: what the job says it used is what its own batches used."""
-    owned = {item.get("openai_batch_id") for item in world.table.query(job["job_id"])}
+    """I5: what the job says it used is what its own batches used, but for those that were given up with the job.
+
+    A cancel ends a batch that the provider did not know when it was asked; whether that one was run nobody can tell.
+    """
+    items = [item for item in world.table.query(job["job_id"]) if item.get("state") != "retired"]
+    owned = {item.get("openai_batch_id") for item in items}
     work: list[Work] = [work for batch_id, work in world.api.work.items() if batch_id in owned]
     used = TOKENS * sum(one.ran.total() - one.failed for one in work)
     usage = sum((Usage(**part) for part in job.get("usage", {}).values()), Usage())

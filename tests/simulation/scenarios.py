@@ -18,7 +18,10 @@ Drops = tuple[tuple[str, bytes], ...]
 
 @dataclass(frozen=True)
 class Happening:
-    """Done once, at the beginning of the first minute in which ``when`` holds; one after the other."""
+    """Done once, at the beginning of the first minute in which ``when`` holds; one after the other.
+
+    Where a fault keeps that from coming about, the end of the job has to do.
+    """
 
     when: Callable[[World], bool]
     what: Callable[[World], object]
@@ -77,7 +80,7 @@ def _forget_input(world: World) -> None:
 _CANCEL_RUNNING = (
     _limit(1, STRICT),
     Happening(lambda world: True, lambda world: _lose_a_create(world, 2)),
-    Happening(lambda world: _is_there(world, "creating", "in_flight", "queued"), _drop_cancel),
+    Happening(lambda world: _is_there(world, "creating", "in_flight", "queued") or world.at_rest(), _drop_cancel),
 )
 _FORGOTTEN = (
     Happening(lambda world: _is_there(world, "in_flight"), lambda world: world.api.hidden.update(world.api.batches)),

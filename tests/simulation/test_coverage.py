@@ -17,7 +17,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 PORTS = {"objects.": ports.ObjectStore, "api.": ports.BatchApi, "messages.": ports.Messages, "table.": Table}
 UNCALLED: dict[str, set[str]] = {}
-UNUSED: set[str] = set()
+#: Given up an hour after the provider was asked to stop it; freed because another blocked one got through. Both are
+#: reached by tests/main_job, not by a scenario of these.
+UNUSED = {"B14.late", "B8.mended"}
 
 
 @cache

@@ -141,18 +141,31 @@ class World:
 
     def at_rest(self) -> bool:
         """Every drop has its job, nothing is open, nothing waits."""
-        ids = {naming.job_id("in", one.key, one.version_id or "") for one in self.drops if naming.is_input(one.key)}
-        if any((job_id, "job") not in self.table.items for job_id in ids):
+        if any((job_id, "job") not in self.table.items for job_id in self._job_ids()):
             return False
         return not self.letters.waiting and not self.table.is_open() and self.api.is_idle()
+
+    def _job_ids(self) -> list[str]:
+        """Of the inputs, in the order of their drops."""
+        inputs = (one for one in self.drops if naming.is_input(one.key))
+        return [naming.job_id("in", one.key, one.version_id or "") for one in inputs]
+
+    def counts(self) -> list[Any]:
+        """Each job's."""
+        return [self.table.items[job_id, "job"]["counts"] for job_id in self._job_ids()]
 
     def outputs(self) -> dict[str, bytes]:
         """Results and errors by name; not the status, which tells times."""
         return {key: self.objects.read("out", key) for key in self.objects.keys("out") if key.endswith(".jsonl")}
 
-    def status(self, job: dict[str, Any]) -> dict[str, Any]:
-        name = job.get("published_as", job["stem"])
-        return dict(json.loads(self.objects.read("out", f"{name}.status.json")))
+    def status(self, job: dict[str, Any]) -> dict[str, Any] | None:
+        """What the job's status object says; None where a newer job of the same key has taken the name."""
+        for name in (job.get("published_as", job["stem"]), f"{job['stem']}.{job['job_id']}"):
+            if (key := f"{name}.status.json") in self.objects.keys("out"):
+                said: dict[str, Any] = json.loads(self.objects.read("out", key))
+                if said["job_id"] == job["job_id"]:
+                    return said
+        return None
 
     def minutes(self) -> float:
         return (self.clock.now() - self.start).total_seconds() / 60
