@@ -119,6 +119,7 @@ def test_an_expired_batch_keeps_what_was_done_and_runs_only_the_rest_again(world
         "failed": 0,
         "invalid": 0,
         "retried": 10,
+        "quarantined": 0,
         "blocked": 0,
     }
     assert ids(world, "expired/a.results.jsonl") == names(100, "expired")
