@@ -139,7 +139,8 @@ class App:
     @cached_property
     def submit(self) -> Submit:
         ports = self.ports
-        return Submit(ports.ledger, ports.objects, ports.api, ports.clock, self.settings.create_lease_seconds)
+        lease, limits = self.settings.create_lease_seconds, self.settings.token_limits
+        return Submit(ports.ledger, ports.objects, ports.api, ports.clock, lease, limits)
 
     @cached_property
     def poll(self) -> Poll:
@@ -152,7 +153,14 @@ class App:
             expire=Expire(ports.ledger, ports.clock, settings.max_job_hours),
             withdraw=lambda: Withdraw(ports.ledger, ports.api, ports.clock),
             redrive=lambda: Redrive(ports.ledger, ports.messages, ports.clock),
-            admit=lambda: Admit(ports.ledger, ports.messages, ports.clock, name=uuid.uuid4().hex),
+            admit=lambda: Admit(
+                ports.ledger,
+                ports.messages,
+                ports.clock,
+                name=uuid.uuid4().hex,
+                token_limits=settings.token_limits,
+                submitters=settings.submit_concurrency,
+            ),
             housekeep=self.housekeep,
             status=self.status,
         )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from batchdrop.core.allowance import Learned, Named, Pool
     from batchdrop.core.housekeeping import Housekeeping, VersionCursor
     from batchdrop.core.model import AnyItem, Batch, Chunk, Counts, Cursor, Job, Key, Source, Usage
 
@@ -488,12 +489,33 @@ class Ledger(Protocol):
         """Hold the admission lease under our ``name``; renewing one's own is fine."""
         ...
 
-    def limits(self) -> Mapping[tuple[str, str], int]:
-        """Enqueued-token limits learned so far, by (api, model)."""
+    def paid_creates(self) -> datetime | None:
+        """Until when the creates of the past are paid for (``core.creates``); None if there are none."""
         ...
 
-    def learn_limit(self, api: str, model: str, enqueued_tokens: int) -> None:
-        """Remember what the provider said its limit is."""
+    def pay_creates(self, name: str, *, until: datetime) -> bool:
+        """Note that, before they are admitted; False where another one than ``name`` leads."""
+        ...
+
+    def limits(self) -> Mapping[Pool, Learned]:
+        """What was learned so far of each (api, model)."""
+        ...
+
+    def learn_limit(
+        self, pool: Pool, limit: Named, *, tried_at: datetime | None = None, now: datetime | None = None
+    ) -> None:
+        """Remember what the provider named when it refused a batch that was submitted at ``tried_at``.
+
+        Without ``now``, it is never doubted. This and the next two are hints: of two at once, one may be lost.
+        """
+        ...
+
+    def note_seen(self, pool: Pool, tokens: int) -> None:
+        """The provider was seen to work on so many tokens at once."""
+        ...
+
+    def note_taken(self, batch: Batch, usage: Usage) -> None:
+        """What a finished batch took, to correct the estimates of others. Repeated, it counts twice."""
         ...
 
     def admit(self, batch: Batch, *, lease: datetime) -> bool:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from batchdrop.core import limits
+from batchdrop.core import allowance, limits
 from batchdrop.core.errors import Misconfigured
 from batchdrop.core.model import InvalidLines, Options
 
@@ -39,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     settle_seconds: int
     create_lease_seconds: int
     max_job_hours: int
+    enqueued_limits: str
+    submit_concurrency: int
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -61,6 +63,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             completion_window=self.completion_window,
         )
 
+    @property
+    def token_limits(self) -> Mapping[str, int]:
+        """``EnqueuedTokenLimits``: tokens by model, "*" for all others."""
+        return allowance.configured(self.enqueued_limits)
+
     def __post_init__(self) -> None:
         url = urlsplit(self.openai_base_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
@@ -72,7 +79,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "settle_seconds": (0, 86_400),
             "create_lease_seconds": (1, 3_600),
             "max_job_hours": (1, 8_760),
+            "submit_concurrency": (1, 1_000),
         }
         for name, (low, high) in bounds.items():
             if not low <= getattr(self, name) <= high:
                 raise Misconfigured("invalid_setting", f"{name.upper()} must be between {low} and {high}")
+        try:
+            allowance.configured(self.enqueued_limits)
+        except ValueError as error:
+            raise Misconfigured("invalid_setting", f"ENQUEUED_LIMITS {error}") from None

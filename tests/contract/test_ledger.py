@@ -8,6 +8,7 @@ import msgspec
 
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.ledger.table import Table
+from batchdrop.core.allowance import Learned, Named
 from batchdrop.core.change import Change
 from batchdrop.core.model import Counts, Key, Usage
 from batchdrop.core.states import JobState
@@ -132,6 +133,29 @@ def test_the_stack_is_named_once(ledger: TableLedger) -> None:
 
 
 def test_limits_are_learned_per_api_and_model(ledger: TableLedger) -> None:
-    ledger.learn_limit("default", "gpt-5-mini", 90_000)
-    ledger.learn_limit("default", "gpt-5-mini", 200_000)
-    assert ledger.limits() == {("default", "gpt-5-mini"): 200_000}
+    pool = ("default", "gpt-5-mini")
+    ledger.learn_limit(pool, Named(tokens=90_000), now=NOW)
+    ledger.learn_limit(pool, Named(tokens=200_000), now=LATER)
+    ledger.learn_limit(("default", "text-embedding-3-small"), Named(requests=1_000_000), now=NOW)
+    assert ledger.limits() == {
+        pool: Learned(enqueued_tokens=200_000, learned_at=LATER),
+        ("default", "text-embedding-3-small"): Learned(enqueued_requests=1_000_000, learned_at=NOW),
+    }
+
+
+def test_what_was_seen_and_taken_of_a_pool_is_kept_beside_its_limit(ledger: TableLedger) -> None:
+    pool = ("default", "gpt-5-mini")
+    ledger.note_seen(pool, 500)
+    ledger.note_seen(pool, 400)
+    ledger.note_taken(samples.batch(estimated_tokens=100), Usage(requests=1, input_tokens=80))
+    ledger.learn_limit(pool, Named(tokens=90_000), now=NOW)
+    known = Learned(enqueued_tokens=90_000, learned_at=NOW, seen_tokens=500, estimated_tokens=50, input_tokens=80)
+    assert ledger.limits() == {pool: known}
+
+
+def test_creates_are_paid_for_by_the_leader_alone(ledger: TableLedger) -> None:
+    assert ledger.paid_creates() is None
+    assert ledger.lead("a", lease=LATER, now=NOW)
+    assert ledger.pay_creates("a", until=LATER)
+    assert not ledger.pay_creates("b", until=NOW)
+    assert ledger.paid_creates() == LATER

@@ -30,7 +30,7 @@ def test_the_token_limit_fails_a_batch_and_no_request(service: Service) -> None:
     job_id = service.drop("a.jsonl", requests(4))
     service.run(once(lambda api, batch: api.fail(batch, error)))  # type: ignore[arg-type]
     assert service.status("a")["counts"]["completed"] == 4
-    assert service.ports.ledger.limits() == {("default", "gpt-5-mini"): 90_000}
+    assert service.ports.ledger.limits()["default", "gpt-5-mini"].enqueued_tokens == 90_000
     assert len(service.batches(job_id)) == 1
     assert service.job(job_id).counts.retried == 0
 

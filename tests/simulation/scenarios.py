@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from batchdrop.core.allowance import Named
 from batchdrop.core.errors import OutcomeUnknown
 from tests.fakes.messages import Message
 from tests.simulation import jobs
@@ -58,7 +59,8 @@ def _is_there(world: World, *states: str) -> bool:
 
 
 def _limit(tokens: int, model: str) -> Happening:
-    return Happening(lambda world: True, lambda world: world.ledger.learn_limit("default", model, tokens))
+    limit = Named(tokens=tokens)
+    return Happening(lambda world: True, lambda world: world.ledger.learn_limit(("default", model), limit))
 
 
 def _lose_a_create(world: World, number: int, times: int = 1) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import greenlet
 
+from batchdrop.core.allowance import Named
 from tests.fakes.messages import Message
 from tests.simulation.conditions import Conditions
 from tests.simulation.jobs import REFUSED, SMALL, TINY, WHOLE
@@ -87,7 +88,7 @@ class Schedule:
         line.late = self._late
         self.world.api.is_stale = lambda: self._happens(self.weather.stale)
         if self.limit:
-            self.world.ledger.learn_limit("default", FLAKY, self.limit)
+            self.world.ledger.learn_limit(("default", FLAKY), Named(tokens=self.limit))
         try:
             return play(self.scenario, self.world, self._drive, again=self.seed % AGAIN == 0)
         finally:

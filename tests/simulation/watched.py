@@ -72,7 +72,7 @@ class WatchedTable(InMemoryTable):
         require(waited < LONGEST or not self.is_open(), f"nothing happened for {waited:.0f} minutes")
 
     def _judge(self, change: Change, old: Item | None, new: Item) -> None:
-        if change.key.item.startswith("limit#"):
+        if change.key.item.startswith("limit#") and new.get("enqueued_tokens") != (old or {}).get("enqueued_tokens"):
             limit = new["api"], new["model"]
             self.learned[limit] = new["enqueued_tokens"], self.clock.now().timestamp()
         if change.row is not None:
@@ -135,12 +135,18 @@ def check_limit(table: WatchedTable, admitted: Item) -> None:
     limit, since = table.learned.get(pool, (0, float("inf")))
     table.admitted[admitted["job_id"], admitted["item"]] = now
     former = [key for key, moment in table.admitted.items() if moment + TICK <= now]
-    if now < since + TICK:
+    if now < since + TICK or is_to_be_split(admitted, limit):
         return
     under_way = [table.items[key] for key in former]
-    used = sum(item["estimated_tokens"] for item in under_way if item["state"] in OCCUPYING and _pool(item) == pool)
+    occupying = [item for item in under_way if item["state"] in OCCUPYING and _pool(item) == pool]
+    used = sum(item["estimated_tokens"] for item in occupying if not is_to_be_split(item, limit))
     total = used + admitted["estimated_tokens"]
     require(not used or total <= limit, f"{total} tokens of {pool} under way, {limit} are allowed")
+
+
+def is_to_be_split(item: Item, limit: int) -> bool:
+    """Over half of the limit: its parts take room, and not itself, which will not be uploaded."""
+    return bool(item["state"] == "admitted" and item["requests"] > 1 and 2 * item["estimated_tokens"] > limit)
 
 
 def _pool(item: Item) -> Pool:

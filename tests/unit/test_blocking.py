@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from batchdrop.core import blocking
-from batchdrop.core.admission import admitted
+from batchdrop.core.admission import decide
+from batchdrop.core.allowance import Allowances
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
 from tests import samples
@@ -95,9 +96,9 @@ def test_what_may_exist_at_the_provider_is_never_tried_and_stops_nobody(changes:
 
 def test_nothing_is_admitted_while_the_way_is_closed() -> None:
     queued = samples.batch(2)
-    assert admitted([queued], {}, NOW) == [queued]
-    assert admitted([queued, blocked(1, 5)], {}, NOW) == []
-    assert admitted([queued, blocked(1, -5), flying(3, 1)], {}, NOW) == [queued]
+    assert decide([queued], {}, Allowances({}, {}, NOW)).admitted == [queued]
+    assert decide([queued, blocked(1, 5)], {}, Allowances({}, {}, NOW)).admitted == []
+    assert decide([queued, blocked(1, -5), flying(3, 1)], {}, Allowances({}, {}, NOW)).admitted == [queued]
 
 
 def test_ten_thousand_blocked_batches_make_one_try() -> None:

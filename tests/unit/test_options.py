@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from batchdrop.core.errors import Rejected
-from batchdrop.core.model import InvalidLines, Options
+from batchdrop.core.model import InvalidLines, Options, Priority
 from batchdrop.core.options import options
 
 
@@ -14,7 +14,9 @@ def test_without_metadata_the_stacks_options_hold() -> None:
 
 def test_metadata_goes_over_the_stacks_options() -> None:
     given = {"invalid-lines": "Reject", "max-attempts": " 5 ", "completion-window": "24h", "api": "default"}
-    assert options(given, Options()) == Options(invalid_lines=InvalidLines.REJECT, max_attempts=5)
+    given["priority"] = "HIGH"
+    wanted = Options(invalid_lines=InvalidLines.REJECT, max_attempts=5, priority=Priority.HIGH)
+    assert options(given, Options()) == wanted
 
 
 def test_what_other_tools_write_is_none_of_our_business() -> None:
@@ -32,6 +34,7 @@ def test_what_other_tools_write_is_none_of_our_business() -> None:
         ("max-attempts", "3.5"),
         ("completion-window", "soon"),
         ("completion-window", "0h"),
+        ("priority", "urgent"),
         ("api", "other"),
         ("api", ""),
     ],
@@ -42,7 +45,7 @@ def test_a_value_that_an_option_cannot_have_is_refused_by_name(name: str, value:
     assert refused.value.code == "invalid_option"
 
 
-@pytest.mark.parametrize("name", ["max-cost-usd", "priority"])
+@pytest.mark.parametrize("name", ["max-cost-usd"])
 def test_an_option_that_would_do_nothing_is_never_ignored(name: str) -> None:
     with pytest.raises(Rejected, match="not supported") as refused:
         options({name: "1"}, Options())

@@ -28,6 +28,8 @@ ENV = {
     "SETTLE_SECONDS": "1800",
     "CREATE_LEASE_SECONDS": "90",
     "MAX_JOB_HOURS": "72",
+    "ENQUEUED_LIMITS": "{}",
+    "SUBMIT_CONCURRENCY": "20",
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from batchdrop.core.allowance import Named
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from batchdrop.core.model import Batch, Key
 from batchdrop.core.states import BatchState
@@ -132,7 +133,7 @@ def test_a_ledger_that_fails_after_the_create_buys_nothing_twice(submission: Sub
 
 
 def test_a_batch_over_the_known_token_limit_is_split_before_it_is_uploaded(world: World) -> None:
-    world.ledger.learn_limit("default", "gpt-5-mini", 40)
+    world.ledger.learn_limit(("default", "gpt-5-mini"), Named(tokens=40))
     key = world.batch(state=BatchState.ADMITTED, estimated_tokens=60).key
     assert Submission(world, key)() is Submitted.SPLIT
     assert world.api.calls["upload"] == 0

@@ -1,92 +1,175 @@
-"""Which queued batches may go to the provider: room under the enqueued-token limit, fair between jobs."""
+"""Which queued batches may go to the provider: as many as it has room for, fair between jobs, at its pace and ours."""
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict, deque
+import datetime as dt
+import heapq
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from batchdrop.core import blocking, poison
-from batchdrop.core.lifecycle import OCCUPYING
+from batchdrop.core import allowance, blocking, creates, crowding, poison
+from batchdrop.core.model import Batch, Job, Priority
+from batchdrop.core.room import Rooms
+from batchdrop.core.states import BatchState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
+    from batchdrop.core.allowance import Allowances, Pool
 
-    from batchdrop.core.model import Batch
-
-#: Admitted batches that wait for their submitter, at most: 2,000 creates an hour are 33 a minute.
-AT_ONCE = 200
-
-#: Refusals after which an estimate near the limit is no longer believed.
-DOUBTED = 3
-
-_LIMIT = re.compile(r"Limit:\s*([\d,]+)\s*enqueued tokens", re.IGNORECASE)
+#: A job of a higher priority has four times the batches under way of one below.
+SHARES = {Priority.HIGH: 16, Priority.NORMAL: 4, Priority.LOW: 1}
+#: What submitting takes, for how much may wait for the submitters: a new job's batch is behind a minute of work.
+BACKLOG_SECONDS, SECONDS_EACH, BYTES_PER_SECOND = 60, 3, 10_000_000
 
 
-def learned_limit(text: str) -> int | None:
-    """The limit that an error names: "… Limit: 2,000,000 enqueued tokens. …"; None if it names none."""
-    found = _LIMIT.search(text)
-    return int(found[1].replace(",", "")) if found else None
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much may be admitted now: ``submitters`` work at a time, ``creates`` more batches may be made."""
+
+    submitters: int = 20
+    creates: int = creates.BURST
 
 
-def pieces(batch: Batch, limit: int) -> int:
-    """Into how many batches a batch is to be split that does not fit under the limit by itself; 0: it may go.
+@dataclass(slots=True)
+class Decision:
+    """``admitted``: to go now. ``bought``: how many of them will be created, the others being split first.
 
-    Tokens are estimated: one that was refused time and again although it seemed to fit is split, too.
+    ``seen``: pools of which the provider was seen to work on more than ever. ``inferred``: limits of pools that were
+    refused without a figure.
     """
-    if batch.requests == 1:
-        return 0
-    if batch.estimated_tokens > limit:
-        return -(-batch.estimated_tokens // limit)
-    was_refused = batch.refusals >= DOUBTED and "token_limit" in (batch.reason or "")
-    return 2 if was_refused and 2 * batch.estimated_tokens > limit else 0
+
+    admitted: list[Batch] = field(default_factory=list)
+    bought: int = 0
+    seen: dict[Pool, int] = field(default_factory=dict)
+    inferred: dict[Pool, int] = field(default_factory=dict)
 
 
-def admitted(
-    batches: Iterable[Batch], limits: Mapping[tuple[str, str], int], now: datetime, *, at_once: int = AT_ONCE
-) -> list[Batch]:
-    """Of the open ``batches`` of running jobs, those to admit now.
+def decide(
+    batches: Sequence[Batch],
+    jobs: Mapping[str, Job],
+    allowances: Allowances,
+    pace: Pace = Pace(),
+) -> Decision:
+    """Of the open ``batches`` of running ``jobs``, those to admit now.
 
-    The room of an (api, model) is its limit less the estimated tokens of all that is on its way; a model without a
-    known limit has room for all. Jobs take turns, older batches first; a batch larger than the limit goes alone. Where
-    others wait for the operator, none goes: one of those is tried first (``core.blocking``).
+    The job with the fewest batches under way in a pool goes next, for its priority; of one job, the older batches.
+    Where others wait for the operator (``core.blocking``) or for room (``core.crowding``), one is tried before all.
     """
-    everything = list(batches)
-    used: Counter[tuple[str, str]] = Counter()
-    for batch in everything:
-        if batch.state in OCCUPYING:
-            used[batch.api, batch.model] += batch.estimated_tokens
-    chosen: list[Batch] = []
-    at_once -= sum(batch.state == "admitted" for batch in everything)
-    closed = blocking.verdict(everything, now)
-    for batch in _in_turns(batch for batch in everything if _is_ready(batch, now) and not closed.stops(batch)):
-        pool = batch.api, batch.model
-        if used[pool] and used[pool] + batch.estimated_tokens > limits.get(pool, float("inf")):
+    now = allowances.now
+    rooms = Rooms.of(allowances, batches)
+    crowds = crowding.closed(batches, now, lambda batch: rooms.pool(batch).allowance.weight(batch))
+    blocked = blocking.verdict(batches, now)
+    ready = [batch for batch in batches if not blocked.stops(batch) and _is_ready(batch, jobs, crowds, now)]
+    decision = Decision(seen=_seen(rooms), inferred=_inferred(batches, rooms))
+    _fill(decision, _Lanes(ready, jobs, rooms), rooms, _backlog(batches, pace))
+    return decision
+
+
+@dataclass(slots=True)
+class _Backlog:
+    """What may still be admitted: batches, seconds of the submitters' time, creates."""
+
+    batches: int
+    seconds: float
+    creates: int
+
+    def takes(self, batch: Batch, *, is_bought: bool) -> bool:
+        if not (self.batches > 0 and self.seconds > 0 and (self.creates > 0 or not is_bought)):
+            return False
+        self.batches -= 1
+        self.seconds -= _seconds(batch)
+        self.creates -= is_bought
+        return True
+
+
+def _backlog(batches: Sequence[Batch], pace: Pace) -> _Backlog:
+    waiting = [batch for batch in batches if batch.state in (BatchState.ADMITTED, BatchState.UPLOADING)]
+    seconds = pace.submitters * BACKLOG_SECONDS - sum(map(_seconds, waiting))
+    return _Backlog(creates.AT_ONCE - len(waiting), seconds, pace.creates)
+
+
+def _seconds(batch: Batch) -> float:
+    return SECONDS_EACH + (batch.source.end_byte - batch.source.first_byte) / BYTES_PER_SECOND
+
+
+def _fill(decision: Decision, lanes: _Lanes, rooms: Rooms, backlog: _Backlog) -> None:
+    while (batch := lanes.next()) is not None:
+        if not rooms.has_room(batch):
             continue
-        if len(chosen) >= at_once:
-            break
-        used[pool] += batch.estimated_tokens
-        chosen.append(batch)
-    return chosen
+        is_bought = not rooms.is_to_be_split(batch)
+        if not backlog.takes(batch, is_bought=is_bought):
+            return
+        rooms.take(batch)
+        decision.admitted.append(batch)
+        decision.bought += is_bought
+        lanes.again(batch)
 
 
-def _is_ready(batch: Batch, now: datetime) -> bool:
-    return (
-        batch.state == "queued"
-        and not poison.is_poisoned(batch)
-        and (batch.not_before is None or batch.not_before <= now)
-    )
+class _Lanes:
+    """The batches of one job in one pool are a lane; the lane with the fewest under way for its priority is next."""
+
+    def __init__(self, batches: Sequence[Batch], jobs: Mapping[str, Job], rooms: Rooms) -> None:
+        self._jobs, self._rooms = jobs, rooms
+        self._lanes: dict[tuple[str, Pool], deque[Batch]] = {}
+        for batch in sorted(batches, key=lambda batch: batch.item):
+            self._lanes.setdefault(_lane(batch), deque()).append(batch)
+        self._heap = [self._turn(lane) for lane in self._lanes]
+        heapq.heapify(self._heap)
+
+    def next(self) -> Batch | None:
+        """The next one in turn. Its lane has no other turn but by ``again``."""
+        if not self._heap:
+            return None
+        *_, lane = heapq.heappop(self._heap)
+        return self._lanes[lane].popleft()
+
+    def again(self, batch: Batch) -> None:
+        lane = _lane(batch)
+        if self._lanes[lane]:
+            heapq.heappush(self._heap, self._turn(lane))
+
+    def _turn(self, lane: tuple[str, Pool]) -> tuple[float, str, tuple[str, Pool]]:
+        job = self._jobs.get(lane[0])
+        share = SHARES[job.options.priority if job else Priority.NORMAL]
+        return self._rooms.under_way[lane] / share, str(job.created_at) if job else "", lane
 
 
-def _in_turns(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """One batch of each job, then the next of each."""
-    jobs: dict[str, deque[Batch]] = defaultdict(deque)
-    for batch in sorted(batches, key=lambda batch: batch.item):
-        jobs[batch.job_id].append(batch)
-    waiting = deque(jobs.values())
-    while waiting:
-        job = waiting.popleft()
-        yield job.popleft()
-        if job:
-            waiting.append(job)
+def _lane(batch: Batch) -> tuple[str, Pool]:
+    return batch.job_id, (batch.api, batch.model)
+
+
+def _is_ready(batch: Batch, jobs: Mapping[str, Job], crowds: Mapping[Pool, crowding.Closed], now: dt.datetime) -> bool:
+    if batch.state is not BatchState.QUEUED or poison.is_poisoned(batch):
+        return False
+    job = jobs.get(batch.job_id)
+    if job and job.cancel_requested_at:
+        return False
+    closed = [crowds[crowd] for crowd in ((batch.api, batch.model), (batch.api, "")) if crowd in crowds]
+    if closed:
+        return all(crowd.probe is not None and crowd.probe.key == batch.key for crowd in closed)
+    return batch.not_before is None or batch.not_before <= now
+
+
+def _seen(rooms: Rooms) -> dict[Pool, int]:
+    """Where no limit is known: by a tenth more than ever, or the record would be written at every tick."""
+    return {
+        pool: room.proven
+        for pool, room in rooms.pools.items()
+        if room.allowance.tokens is None and 10 * room.proven > 11 * room.allowance.known.seen_tokens
+    }
+
+
+def _inferred(batches: Sequence[Batch], rooms: Rooms) -> dict[Pool, int]:
+    """A refusal without a figure still says that there is a limit: what was proven to fit, or less than it asked."""
+    found: dict[Pool, int] = {}
+    for batch in batches:
+        room = rooms.pool(batch) if batch.state is BatchState.QUEUED and batch.no_room_at else None
+        code = (batch.reason or "").partition(":")[0]
+        if room is None or code not in crowding.NO_ROOM or allowance.named(batch.reason or ""):
+            continue
+        if room.allowance.tokens is None and room.allowance.requests is None:
+            least = room.allowance.weight(batch) // 2
+            pool = batch.api, batch.model
+            found[pool] = max(room.proven, room.allowance.known.seen_tokens, min(least, found.get(pool, least)), 1)
+    return found

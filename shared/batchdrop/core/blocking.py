@@ -27,7 +27,7 @@ UNDECIDED = dt.timedelta(minutes=15)
 _FOR_A_PERSON = frozenset({"cannot_fence", "batch_unknown_to_api"})
 #: A key may be allowed some models and not others; all else concerns the whole account.
 _OF_A_MODEL = frozenset({"permission_denied", "input_no_permissions", "model_not_found"})
-_ON_THE_WAY = frozenset({BatchState.ADMITTED, BatchState.UPLOADING, BatchState.CREATING})
+ON_THE_WAY = frozenset({BatchState.ADMITTED, BatchState.UPLOADING, BatchState.CREATING})
 _WORKED_ON = rank("in_progress")
 
 
@@ -67,11 +67,11 @@ def verdict(batches: Iterable[Batch], now: dt.datetime) -> Verdict:
     for pool, blocked in pools.items():
         alike = [batch for batch in everything if pool.concerns(batch)]
         due = max(batch.next_check_at or now for batch in blocked)
-        if any(_went_through(batch, since=due - EVERY) for batch in alike):
+        if any(went_through(batch, since=due - EVERY) for batch in alike):
             found.free += blocked
             continue
         found.closed.append(pool)
-        if due <= now and not any(_is_undecided(batch, now) for batch in alike):
+        if due <= now and not any(is_undecided(batch, now) for batch in alike):
             found.probe.append(_longest_waiting(blocked))
     return found
 
@@ -83,18 +83,19 @@ def _pool(batch: Batch) -> Pool | None:
     return None if code in _FOR_A_PERSON else Pool(batch.api, batch.model if code in _OF_A_MODEL else "", code)
 
 
-def _went_through(batch: Batch, *, since: dt.datetime) -> bool:
+def went_through(batch: Batch, *, since: dt.datetime) -> bool:
     """Whether the provider took it after that. It takes a batch first and may refuse it while it checks it."""
     is_worked_on = batch.state in (BatchState.IN_FLIGHT, BatchState.ENDED) and batch.rank >= _WORKED_ON
     was_taken = is_worked_on and batch.remote_status != "failed"
     return was_taken and batch.in_flight_at is not None and batch.in_flight_at > since
 
 
-def _is_undecided(batch: Batch, now: dt.datetime) -> bool:
+def is_undecided(batch: Batch, now: dt.datetime) -> bool:
+    """Whether the outcome of its submission is still to be awaited."""
     if batch.state is BatchState.IN_FLIGHT and batch.in_flight_at is not None:
         return batch.rank < _WORKED_ON and now - batch.in_flight_at < UNDECIDED
     is_failed = batch.state is BatchState.ENDED and batch.remote_status == "failed"
-    return batch.state in _ON_THE_WAY or (is_failed and batch.ended_at is not None and now - batch.ended_at < UNDECIDED)
+    return batch.state in ON_THE_WAY or (is_failed and batch.ended_at is not None and now - batch.ended_at < UNDECIDED)
 
 
 def _longest_waiting(blocked: Sequence[Batch]) -> Batch:

@@ -23,6 +23,14 @@ class InvalidLines(StrEnum):
     REJECT = "reject"  #: run nothing
 
 
+class Priority(StrEnum):
+    """Whose batches go first where there is not room for all (``core.admission.SHARES``)."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
 class Key(msgspec.Struct, frozen=True):
     """Name of one item of the table."""
 
@@ -47,6 +55,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_attempts: int = 3
     completion_window: str = "24h"
     api: str = "default"
+    priority: Priority = Priority.NORMAL
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,7 +173,8 @@ class Batch(Item, frozen=True, kw_only=True):
     """One OpenAI batch: a byte range of requests for one (model, endpoint).
 
     ``attempt``: which execution of its requests this is, from 1. ``halvings``: how often it was halved because of an
-    error that names no line. ``rank`` orders remote statuses, so that a late look never goes back.
+    error that names no line. ``rank`` orders remote statuses, so that a late look never goes back. ``no_room_at``: when
+    the provider last refused it for want of room or of calls (``core.crowding``).
     """
 
     state: BatchState
@@ -194,6 +204,7 @@ class Batch(Item, frozen=True, kw_only=True):
     error_codes: tuple[str, ...] = ()
     ended_at: datetime | None = None
     not_before: datetime | None = None
+    no_room_at: datetime | None = None
     completed: int = 0
     failed: int = 0
     repeated: int = 0

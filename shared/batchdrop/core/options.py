@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchdrop.core.errors import Rejected
-from batchdrop.core.model import InvalidLines, Options
+from batchdrop.core.model import InvalidLines, Options, Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -59,6 +59,13 @@ def _api(name: str, value: str) -> str:
     raise _wrong(name, " or ".join(APIS))
 
 
+def _priority(name: str, value: str) -> Priority:
+    try:
+        return Priority(value.lower())
+    except ValueError:
+        raise _wrong(name, "high, normal or low") from None
+
+
 def _wrong(name: str, accepted: str) -> Rejected:
     return Rejected(
         "invalid_option", f"The object's metadata has a wrong {name}; nothing was run. It must be {accepted}."
@@ -70,5 +77,6 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "max-attempts": _max_attempts,
     "completion-window": _completion_window,
     "api": _api,
+    "priority": _priority,
 }
-_UNSUPPORTED = ("max-cost-usd", "priority")
+_UNSUPPORTED = ("max-cost-usd",)

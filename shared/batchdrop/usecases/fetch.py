@@ -10,13 +10,13 @@ from pathlib import Path
 
 import msgspec
 
-from batchdrop.core import admission, answers, blocking, naming, poison, retrying
+from batchdrop.core import answers, blocking, naming, poison, retrying
 from batchdrop.core.answers import Sieve, Taken
 from batchdrop.core.errors import BatchdropError, Rejected, RetryLater
 from batchdrop.core.model import Batch, Job, Source, Usage
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import BatchApi, Clock, Deadline, Fetched, Ledger, LineError, Messages, ObjectStore
-from batchdrop.usecases import dividing, pace
+from batchdrop.usecases import dividing, learning, pace
 
 DOWNLOADS = 3  #: tries within one invocation; then the queue and the poller try again
 RESTART_SECONDS = 120.0  #: no new download with less than this left
@@ -162,9 +162,8 @@ class Fetch:
 
     def _requeue(self, batch: Batch, verdict: retrying.Wait) -> None:
         self._drop_file(batch)
-        if limit := admission.learned_limit(verdict.reason):
-            self.ledger.learn_limit(batch.api, batch.model, limit)
         now = self.clock.now()
+        learning.learn(self.ledger, batch, verdict.reason, now)
         not_before = now + timedelta(seconds=verdict.seconds)
         self.ledger.requeue(batch, not_before=not_before, now=now, reason=verdict.reason[:500])
 
@@ -182,6 +181,8 @@ class Fetch:
     def _record(self, batch: Batch, fetched: Fetched, follow_ups: list[Batch]) -> bool:
         now = self.clock.now()
         done = self.ledger.record_fetched(batch, fetched, follow_ups, now=now)
+        if done:
+            learning.experience(self.ledger, batch, fetched.usage)
         if done and follow_ups:
             self.messages.tick()
         if not done:

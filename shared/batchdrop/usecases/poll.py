@@ -160,7 +160,7 @@ class Poll:
     def _admit(self, found: Open, tick: Tick, deadline: Deadline) -> None:
         if not found.of(BatchState.QUEUED):
             return
-        tick.admitted = self.admit()(found.of_running_jobs(), deadline)
+        tick.admitted = self.admit()(found.jobs, found.of_running_jobs(), deadline)
 
     def _housekeep(self, found: Open, tick: Tick, deadline: Deadline) -> None:
         kept = self.housekeep(found.jobs.values(), found.batches, deadline)

@@ -5,17 +5,20 @@ from __future__ import annotations
 import datetime as dt
 import math
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from batchdrop.core import admission, blocking, naming, poison, retrying
+from batchdrop.core import blocking, naming, poison, retrying
+from batchdrop.core.allowance import Allowances
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
-from batchdrop.usecases import dividing, pace
+from batchdrop.usecases import dividing, learning, pace
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from batchdrop.core.model import Key
     from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, ObjectStore
 
@@ -39,7 +42,8 @@ class Submitted(StrEnum):
 class Submit:
     """Submit one batch. Any number of times, at once or after a crash: one OpenAI batch at most is bought by it.
 
-    ``create_lease``: seconds in which nobody else looks into a create that is under way.
+    ``create_lease``: seconds in which nobody else looks into a create that is under way. ``token_limits``: what the
+    stack's parameter says, by model.
     """
 
     ledger: Ledger
@@ -47,6 +51,7 @@ class Submit:
     api: BatchApi
     clock: Clock
     create_lease: int
+    token_limits: Mapping[str, int] = field(default_factory=dict)
 
     def __call__(self, key: Key, deadline: Deadline) -> Submitted:
         batch = self.ledger.get(key)
@@ -123,8 +128,7 @@ class Submit:
         return outcome
 
     def _requeue(self, batch: Batch, refusal: RetryLater, now: dt.datetime) -> bool:
-        if limit := admission.learned_limit(str(refusal)):
-            self.ledger.learn_limit(batch.api, batch.model, limit)
+        learning.learn(self.ledger, batch, str(refusal), now)
         wait = retrying.backoff(batch.refusals) if refusal.after is None else refusal.after
         not_before = now + dt.timedelta(seconds=math.ceil(wait))
         return self.ledger.requeue(batch, not_before=not_before, now=now, reason=f"{refusal.code}: {refusal}")
@@ -136,8 +140,8 @@ class Submit:
 
     def _pieces(self, batch: Batch) -> int:
         """Into how many batches to split it, so that each fits under the limit that is known; 0: not at all."""
-        limit = self.ledger.limits().get((batch.api, batch.model))
-        return admission.pieces(batch, limit) if limit else 0
+        allowances = Allowances(self.token_limits, self.ledger.limits(), self.clock.now())
+        return allowances.of((batch.api, batch.model)).pieces(batch)
 
     def _split(self, batch: Batch, pieces: int) -> Submitted:
         parts = dividing.divided(self.objects, batch, pieces, now=self.clock.now())

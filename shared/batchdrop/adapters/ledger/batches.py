@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, to, with_job
+from batchdrop.core import crowding
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import FINAL, Guard, rank
 from batchdrop.core.states import BatchState
@@ -85,8 +86,10 @@ class BatchWrites:
         row = _REQUEUES.get(batch.state, "B6.lease" if lease_over else "B6.refused")
         refusals = batch.refusals + (not lease_over and batch.state is not BatchState.BLOCKED)
         fresh = _FRESH | {"not_before": not_before, "next_check_at": not_before, "refusals": refusals, "reason": reason}
-        crashed = died(batch, now) if lease_over and batch.state is BatchState.UPLOADING else {}
-        return self._table.commit([step(row, batch, guards={Guard.LEASE_OVER: now}, **fresh, **crashed)])
+        more = died(batch, now) if lease_over and batch.state is BatchState.UPLOADING else {}
+        if crowding.is_crowded(reason):
+            more |= {"no_room_at": now}
+        return self._table.commit([step(row, batch, guards={Guard.LEASE_OVER: now}, **fresh, **more)])
 
     def record_fence(self, batch: Batch, *, now: datetime, lease: datetime) -> Batch | None:
         guards = {Guard.SAME_FILE: batch.file_id}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchdrop.adapters.ledger.writing import plain, to
+from batchdrop.adapters.ledger.writing import plain
 from batchdrop.core import naming
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import Guard
@@ -15,14 +15,13 @@ from batchdrop.core.model import AnyItem, Batch, Chunk, Job, Key, from_attribute
 from batchdrop.ports import Stack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
 
     from batchdrop.adapters.ledger.table import Table
 
 #: Hash key of the records that belong to the deployment.
 STACK = "stack"
-_ADMISSION = Key(STACK, "admission")
 _IDENTITY = Key(STACK, "stack")
 
 
@@ -42,19 +41,6 @@ class Reads:
         while (item := self._table.get(_IDENTITY)) is None:
             self._table.commit([Change(_IDENTITY, guards={Guard.UNBORN: None}, put=born)])
         return Stack(item["stack_id"], msgspec.convert(item["accept_after"], type(now)))
-
-    def lead(self, name: str, *, lease: datetime, now: datetime) -> bool:
-        assign = to(leader=name, lease_until=lease)
-        held: tuple[dict[Guard, object], ...] = ({Guard.LEASE_OVER: plain(now)}, {Guard.LEADER: name})
-        return any(self._table.commit([Change(_ADMISSION, guards=guards, assign=assign)]) for guards in held)
-
-    def limits(self) -> Mapping[tuple[str, str], int]:
-        found = self._table.query(STACK, "limit#")
-        return {(item["api"], item["model"]): item["enqueued_tokens"] for item in found}
-
-    def learn_limit(self, api: str, model: str, enqueued_tokens: int) -> None:
-        assign = to(api=api, model=model, enqueued_tokens=enqueued_tokens)
-        self._table.commit([Change(Key(STACK, f"limit#{api}#{model}"), assign=assign)])
 
     def get(self, key: Key) -> AnyItem | None:
         item = self._table.get(key)

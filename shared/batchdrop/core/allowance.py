@@ -1,0 +1,185 @@
+"""How much of a model may be enqueued at the provider: what the stack says, and what was learned from the provider.
+
+A pool is an (api, model). Its limit is the lower of the configured and the learned one. Where neither is known the room
+grows as it proves to be there: ``docs/decisions/2026-11-23-room.md`` has the figures.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+if TYPE_CHECKING:
+    from batchdrop.core.model import Batch, Usage
+
+Pool = tuple[str, str]  #: (api, model)
+
+#: Name of a configured limit that holds for every model that is not named.
+ANY_MODEL = "*"
+#: Room that is taken for granted: the lowest limit that was ever seen is 90,000 (CONTRACT, tier 1), with a margin.
+TAKEN_FOR_GRANTED = 50_000
+#: A learned limit is believed for so long: accounts rise to higher tiers, and nobody says so.
+BELIEVED = dt.timedelta(days=1)
+#: Refusals after which an estimate near the limit is no longer believed.
+DOUBTED = 3
+#: By how much each refusal in spite of room lowers what is used of the limit, in percent, and how often.
+PERCENT_PER_DOUBT, MOST_DOUBTS = 5, 5
+#: Estimates are corrected once so many estimated tokens are accounted for, and by these factors at most.
+ENOUGH_TOKENS, LEAST_FACTOR, MOST_FACTOR = 2_000, 16, 4
+#: Above this sum older batches count half, so that a model's correction follows what it is used for.
+MOST_TOKENS = 50_000_000
+
+_NAMED = re.compile(r"Limit:\s*([\d,]+)\s*enqueued (tokens|requests)", re.IGNORECASE)
+
+
+class Named(msgspec.Struct, frozen=True, kw_only=True):
+    """The limit that an error names, in tokens or in requests."""
+
+    tokens: int | None = None
+    requests: int | None = None
+
+
+def named(text: str) -> Named | None:
+    """What an error says of the limit: "… Limit: 2,000,000 enqueued tokens. …"; None if it names none, or zero."""
+    found = _NAMED.search(text)
+    amount = int(found[1].replace(",", "") or 0) if found else 0
+    if not (found and amount):
+        return None
+    return Named(tokens=amount) if found[2].lower() == "tokens" else Named(requests=amount)
+
+
+def configured(text: str) -> dict[str, int]:
+    """The parameter ``EnqueuedTokenLimits``: tokens by model, "*" for all others. ``ValueError`` says what is wrong."""
+    try:
+        limits = msgspec.json.decode(text or "{}", type=dict[str, int])
+    except msgspec.DecodeError:
+        raise ValueError('must be a JSON object of whole numbers by model, as {"gpt-5-mini": 2000000}') from None
+    if wrong := [model for model, tokens in limits.items() if tokens < 1 or not model.strip()]:
+        raise ValueError(f"must name a model and at least 1 token, not {wrong[0]!r}: {limits[wrong[0]]}")
+    return limits
+
+
+class Learned(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of one pool. ``learned_at``: when a limit was last named; None on those that are never doubted.
+
+    ``doubts``: refusals since then, of batches for which there should have been room. ``seen_tokens``: the most that
+    the provider was seen to work on at once. The other two are sums over finished batches.
+    """
+
+    enqueued_tokens: int | None = None
+    enqueued_requests: int | None = None
+    learned_at: dt.datetime | None = None
+    doubts: int = 0
+    seen_tokens: int = 0
+    estimated_tokens: int = 0
+    input_tokens: int = 0
+
+    def is_believed(self, now: dt.datetime) -> bool:
+        return self.learned_at is None or now < self.learned_at + BELIEVED
+
+
+def relearned(known: Learned, limit: Named, *, tried_at: dt.datetime | None, now: dt.datetime | None) -> Learned:
+    """``known`` after a batch that was submitted at ``tried_at`` was refused with a ``limit``.
+
+    One that was under way before the limit was known teaches nothing new.
+    """
+    is_new = (limit.tokens or known.enqueued_tokens, limit.requests or known.enqueued_requests) != (
+        known.enqueued_tokens,
+        known.enqueued_requests,
+    )
+    if is_new or now is None or not known.is_believed(now):
+        return msgspec.structs.replace(
+            known,
+            enqueued_tokens=limit.tokens or known.enqueued_tokens,
+            enqueued_requests=limit.requests or known.enqueued_requests,
+            learned_at=now,
+            doubts=0,
+        )
+    if known.learned_at is None or tried_at is None or tried_at <= known.learned_at:
+        return known
+    return msgspec.structs.replace(known, doubts=known.doubts + 1, learned_at=now)
+
+
+def experienced(known: Learned, batch: Batch, usage: Usage) -> Learned:
+    """``known`` after a batch was finished with this usage: what was estimated for its answers, and what they took."""
+    estimated = batch.estimated_tokens * min(usage.requests, batch.requests) // batch.requests
+    if not (estimated and usage.input_tokens):
+        return known
+    share = 2 if known.estimated_tokens > MOST_TOKENS else 1
+    return msgspec.structs.replace(
+        known,
+        estimated_tokens=known.estimated_tokens // share + estimated,
+        input_tokens=known.input_tokens // share + usage.input_tokens,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What one pool may hold at once. ``tokens``: None where no limit is known; then it is ``window``, which grows.
+
+    ``split_above``: tokens that one batch may have at most; None for any number.
+    """
+
+    known: Learned = field(default_factory=Learned)
+    tokens: int | None = None
+    requests: int | None = None
+    window: int = TAKEN_FOR_GRANTED
+    split_above: int | None = None
+
+    def weight(self, batch: Batch) -> int:
+        """Tokens of the batch, as estimated from its bytes and corrected by what finished ones took."""
+        estimated = self.known.estimated_tokens
+        if estimated < ENOUGH_TOKENS:
+            return batch.estimated_tokens
+        real = min(max(self.known.input_tokens, estimated // LEAST_FACTOR), estimated * MOST_FACTOR)
+        return max(1, -(-batch.estimated_tokens * real // estimated))
+
+    def pieces(self, batch: Batch) -> int:
+        """Into how many parts a batch is to be split before it is uploaded; 0: it may go.
+
+        One over half of the limit makes parts of a third: while one ends and the next starts, others are worked on.
+        Estimates err: one that was refused time and again although it seemed to fit is halved, too.
+        """
+        if batch.requests == 1:
+            return 0
+        weight = self.weight(batch)
+        parts = [_parts(weight, self.split_above), _parts(batch.requests, self.requests)]
+        was_refused = batch.refusals >= DOUBTED and "_limit_exceeded" in (batch.reason or "")
+        if was_refused and self.split_above and 8 * weight > self.split_above:
+            parts.append(2)
+        return max(parts)
+
+
+def _parts(size: int, limit: int | None) -> int:
+    return -(-3 * size // limit) if limit and 2 * size > limit else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Allowances:
+    """Of all pools at one moment."""
+
+    stack: Mapping[str, int]
+    learned: Mapping[Pool, Learned]
+    now: dt.datetime
+
+    def of(self, pool: Pool) -> Allowance:
+        known = self.learned.get(pool, Learned())
+        own = self.stack.get(pool[1], self.stack.get(ANY_MODEL))
+        is_believed = known.is_believed(self.now)
+        percent = 100 - PERCENT_PER_DOUBT * min(known.doubts, MOST_DOUBTS) if is_believed else 100
+        named_one = known.enqueued_tokens and max(1, known.enqueued_tokens * percent // 100)
+        tokens = [limit for limit in (own, named_one if is_believed else None) if limit]
+        former = known.enqueued_tokens or 0
+        proven = max(known.seen_tokens, former)
+        return Allowance(
+            known=known,
+            tokens=min(tokens, default=None),
+            requests=known.enqueued_requests if is_believed else None,
+            window=max(TAKEN_FOR_GRANTED, proven if known.seen_tokens <= former else 2 * proven),
+            split_above=min(tokens, default=named_one or None),
+        )

@@ -1,0 +1,107 @@
+"""What the batches on their way take of each pool's allowance, and whether one more fits."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from batchdrop.core import blocking, limits
+from batchdrop.core.lifecycle import OCCUPYING, rank
+from batchdrop.core.states import BatchState
+
+if TYPE_CHECKING:
+    from batchdrop.core.allowance import Allowance, Allowances, Pool
+    from batchdrop.core.model import Batch
+
+#: The share of a limit that only jobs with nothing under way may use, so that a full pool has a place for a small job.
+KEPT_FREE = 20
+
+_WORKED_ON = rank("in_progress")
+
+
+@dataclass(slots=True)
+class Room:
+    """One pool. ``proven``: tokens of what the provider works on; ``unproven``: whether it has yet to take some."""
+
+    allowance: Allowance
+    tokens: int = 0
+    proven: int = 0
+    unproven: bool = False
+    tight: bool = False  #: something had to wait, so that nothing may pass it by but what is small and new
+    passed_by: int = 0  #: tokens that did
+
+
+@dataclass(slots=True)
+class Rooms:
+    """All pools at one moment; ``take`` moves on."""
+
+    allowances: Allowances
+    pools: dict[Pool, Room] = field(default_factory=dict)
+    requests: Counter[Pool] = field(default_factory=Counter)
+    under_way: defaultdict[tuple[str, Pool], int] = field(default_factory=lambda: defaultdict(int))
+
+    @classmethod
+    def of(cls, allowances: Allowances, batches: Iterable[Batch]) -> Rooms:
+        rooms = cls(allowances)
+        for batch in batches:
+            if batch.state in OCCUPYING:
+                rooms.take(batch)
+        return rooms
+
+    def pool(self, batch: Batch) -> Room:
+        name = batch.api, batch.model
+        if name not in self.pools:
+            self.pools[name] = Room(self.allowances.of(name))
+        return self.pools[name]
+
+    def take(self, batch: Batch) -> None:
+        """Count a batch that is on its way, or is to be."""
+        room = self.pool(batch)
+        self.under_way[batch.job_id, (batch.api, batch.model)] += 1
+        if self.is_to_be_split(batch):
+            return
+        weight = room.allowance.weight(batch)
+        room.tokens += weight
+        self.requests[_shared(batch)] += batch.requests
+        if batch.state is BatchState.IN_FLIGHT and batch.rank >= _WORKED_ON:
+            room.proven += weight
+        elif batch.state is not BatchState.IN_FLIGHT or blocking.is_undecided(batch, self.allowances.now):
+            room.unproven = True
+
+    def is_to_be_split(self, batch: Batch) -> bool:
+        """Whether its parts will take room, and not itself: it will not be uploaded."""
+        not_uploaded = batch.state in (BatchState.QUEUED, BatchState.ADMITTED)
+        return not_uploaded and self.pool(batch).allowance.pieces(batch) > 0
+
+    def has_room(self, batch: Batch) -> bool:
+        """Whether it may go. One that does not fit in an empty pool goes alone."""
+        room = self.pool(batch)
+        if self.is_to_be_split(batch):
+            return True
+        fits = self._fits(room, batch, is_new=not self.under_way[batch.job_id, (batch.api, batch.model)])
+        room.tight = room.tight or not fits
+        return fits
+
+    def _fits(self, room: Room, batch: Batch, *, is_new: bool) -> bool:
+        allowance, weight = room.allowance, room.allowance.weight(batch)
+        enqueued = self.requests[_shared(batch)]
+        if enqueued and allowance.requests is not None and enqueued + batch.requests > allowance.requests:
+            return False
+        if not room.tokens:
+            return True
+        if allowance.tokens is None:
+            return room.tokens + weight <= allowance.window or not room.unproven
+        kept_free = allowance.tokens // KEPT_FREE
+        if room.tight:
+            if not is_new or room.passed_by + weight > kept_free:
+                return False
+            room.passed_by += weight
+        return room.tokens + weight <= allowance.tokens - (0 if is_new else kept_free)
+
+
+def _shared(batch: Batch) -> Pool:
+    """What a limit in requests is about: OpenAI counts those for embeddings together, whatever their model."""
+    endpoint = limits.ENDPOINTS.get(batch.endpoint)
+    return batch.api, "" if endpoint and endpoint.embeds else batch.model
