@@ -20,9 +20,7 @@ HEALTHY = ("b.jsonl", jobs.SMALL)
 def lost_creates() -> Line:
     """The answer to the first create is lost."""
     line = Line()
-    line.decide = lambda number, site: (
-        Fault.LOST if line.sites.count("api.create") == 1 == site.count("create") else None
-    )
+    line.decide = lambda number, site: Fault.LOST if site == "api.create" and line.sites.count(site) == 1 else None
     return line
 
 

@@ -30,6 +30,7 @@ DEFAULTS = {
     "SettleSeconds": 1800,
     "CreateLeaseSeconds": 90,
     "MaxJobHours": 72,
+    "EnqueuedTokenLimits": "{}",
     "AlarmTopicArn": "",
 }
 
