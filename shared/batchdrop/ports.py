@@ -501,13 +501,15 @@ class Ledger(Protocol):
         """What was learned so far of each (api, model)."""
         ...
 
-    def learn_limit(
-        self, pool: Pool, limit: Named, *, tried_at: datetime | None = None, now: datetime | None = None
-    ) -> None:
-        """Remember what the provider named when it refused a batch that was submitted at ``tried_at``.
+    def learn_limit(self, pool: Pool, limit: Named, *, now: datetime | None = None) -> None:
+        """Remember what the provider named; without ``now``, for ever.
 
-        Without ``now``, it is never doubted. This and the next two are hints: of two at once, one may be lost.
+        This and the next three are hints: of two at once, one may be lost.
         """
+        ...
+
+    def note_refused(self, batch: Batch, *, now: datetime) -> None:
+        """There was no room for it beside what it was admitted with."""
         ...
 
     def note_seen(self, pool: Pool, tokens: int) -> None:
@@ -518,8 +520,8 @@ class Ledger(Protocol):
         """What a finished batch took, to correct the estimates of others. Repeated, it counts twice."""
         ...
 
-    def admit(self, batch: Batch, *, lease: datetime) -> bool:
-        """B1."""
+    def admit(self, batch: Batch, *, lease: datetime, pool_tokens: int | None = None) -> bool:
+        """B1. ``pool_tokens``: what is then under way of its model, by estimate."""
         ...
 
     def probe(self, batch: Batch, *, lease: datetime) -> bool:

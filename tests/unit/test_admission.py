@@ -171,11 +171,14 @@ def test_a_limit_that_is_a_day_old_is_tried_with_one_batch_more() -> None:
     assert admitted([*full, *queued], learned=fresh) == []
 
 
-def test_a_refusal_without_a_figure_teaches_what_was_proven_to_fit() -> None:
-    refused = batch(3, 900, reason="token_limit_exceeded: too much", refusals=1, no_room_at=NOW, not_before=NOW)
-    assert decide([working(1, 700), refused]).inferred == {POOL: 700}
-    assert decide([refused]).inferred == {POOL: 450}
-    assert decide([refused], limit=5_000).inferred == {}
+def test_what_was_refused_beside_others_is_not_tried_again_for_two_hours() -> None:
+    queued = [working(1, 30), working(2, 30), batch(3, 20)]
+    refused = Learned(enqueued_tokens=100, refused_tokens=80, refused_at=NOW - dt.timedelta(minutes=119))
+    assert admitted(queued, learned={POOL: refused}) == []
+    assert admitted(queued[1:], learned={POOL: refused}) == queued[2:]
+    forgotten = Learned(enqueued_tokens=100, refused_tokens=80, refused_at=NOW - dt.timedelta(minutes=120))
+    assert admitted(queued, learned={POOL: forgotten}) == queued[2:]
+    assert decide(queued, learned={POOL: forgotten}).pool_tokens == [80]
 
 
 # limits in requests

@@ -8,14 +8,25 @@ from typing import Any
 import msgspec
 import pytest
 
-from batchdrop.core.allowance import BELIEVED, Allowance, Allowances, Learned, Named, configured, experienced, named
-from batchdrop.core.allowance import relearned as learn
+from batchdrop.core.allowance import (
+    BELIEVED,
+    REMEMBERED,
+    Allowance,
+    Allowances,
+    Learned,
+    Named,
+    configured,
+    experienced,
+    named,
+    refused,
+    relearned,
+)
 from batchdrop.core.model import Batch, Usage
 from tests import samples
 from tests.samples import NOW
 
 POOL = ("default", "gpt-5-mini")
-SOON, LATER = NOW + dt.timedelta(minutes=5), NOW + dt.timedelta(minutes=10)
+SOON = NOW + dt.timedelta(minutes=5)
 TOKENS = "Enqueued token limit reached for gpt-4o-mini in organization org-X. Limit: 2,000,000 enqueued tokens. Please"
 REQUESTS = (
     "Enqueued request limit reached for text-embedding-3-small in organization org-X. Limit: 1,000,000 enqueued "
@@ -50,22 +61,29 @@ def test_what_is_no_limit_by_model_is_refused(text: str) -> None:
 
 
 def test_a_higher_limit_is_learned_too() -> None:
-    known = learn(Learned(), Named(tokens=90_000), tried_at=None, now=NOW)
-    known = learn(known, Named(tokens=200_000), tried_at=SOON, now=LATER)
-    assert (known.enqueued_tokens, known.learned_at, known.doubts) == (200_000, LATER, 0)
+    known = relearned(Learned(), Named(tokens=90_000), now=NOW)
+    known = relearned(known, Named(tokens=200_000), now=SOON)
+    assert (known.enqueued_tokens, known.learned_at) == (200_000, SOON)
 
 
-def test_a_refusal_in_spite_of_room_lowers_what_is_used_of_the_limit() -> None:
-    known = learn(Learned(), Named(tokens=100_000), tried_at=None, now=NOW)
-    under_way = learn(known, Named(tokens=100_000), tried_at=NOW, now=LATER)
-    assert under_way == known, "it was on its way before anybody knew"
-    for _ in range(9):
-        tried_at = known.learned_at and known.learned_at + dt.timedelta(minutes=1)
-        known = learn(known, Named(tokens=100_000), tried_at=tried_at, now=(known.learned_at or NOW) + BELIEVED / 20)
-    now = known.learned_at or NOW
-    assert Allowances({}, {POOL: known}, now).of(POOL).tokens == 75_000
-    again = learn(known, Named(tokens=100_000), tried_at=now + BELIEVED, now=now + BELIEVED)
-    assert again.doubts == 0, "after a day it is learned anew"
+def test_a_limit_that_is_named_again_is_believed_for_another_day_once_the_first_one_is_over() -> None:
+    known = relearned(Learned(), Named(tokens=90_000), now=NOW)
+    assert relearned(known, Named(tokens=90_000), now=SOON) == known
+    assert relearned(known, Named(tokens=90_000), now=NOW + BELIEVED).learned_at == NOW + BELIEVED
+
+
+def test_of_several_refusals_beside_others_the_lowest_counts_for_two_hours() -> None:
+    known = Learned(enqueued_tokens=100)
+    for tokens in (80, 60, 70):
+        known = refused(known, samples.batch(estimated_tokens=10, pool_tokens=tokens), now=NOW)
+    assert Allowances({}, {POOL: known}, SOON).of(POOL).below == 60
+    assert Allowances({}, {POOL: known}, NOW + REMEMBERED).of(POOL).below is None
+    later = refused(known, samples.batch(estimated_tokens=10, pool_tokens=90), now=NOW + REMEMBERED)
+    assert later.refused_tokens == 90
+
+
+def test_a_batch_that_stood_alone_says_nothing_of_how_much_fits() -> None:
+    assert refused(Learned(), samples.batch(estimated_tokens=10, pool_tokens=10), now=NOW) == Learned()
 
 
 def with_experience(estimated: int, real: int, tokens: int = 1_000) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from batchdrop.core import allowance, blocking, creates, crowding, poison
+from batchdrop.core import blocking, creates, crowding, poison
 from batchdrop.core.model import Batch, Job, Priority
 from batchdrop.core.room import Rooms
 from batchdrop.core.states import BatchState
@@ -35,14 +35,14 @@ class Pace:
 class Decision:
     """``admitted``: to go now. ``bought``: how many of them will be created, the others being split first.
 
-    ``seen``: pools of which the provider was seen to work on more than ever. ``inferred``: limits of pools that were
-    refused without a figure.
+    ``pool_tokens``: for each of them, the estimates of all that is then under way of its model. ``seen``: pools of
+    which the provider was seen to work on more than ever.
     """
 
     admitted: list[Batch] = field(default_factory=list)
     bought: int = 0
+    pool_tokens: list[int] = field(default_factory=list)
     seen: dict[Pool, int] = field(default_factory=dict)
-    inferred: dict[Pool, int] = field(default_factory=dict)
 
 
 def decide(
@@ -61,7 +61,7 @@ def decide(
     crowds = crowding.closed(batches, now, lambda batch: rooms.pool(batch).allowance.weight(batch))
     blocked = blocking.verdict(batches, now)
     ready = [batch for batch in batches if not blocked.stops(batch) and _is_ready(batch, jobs, crowds, now)]
-    decision = Decision(seen=_seen(rooms), inferred=_inferred(batches, rooms))
+    decision = Decision(seen=_seen(rooms))
     _fill(decision, _Lanes(ready, jobs, rooms), rooms, _backlog(batches, pace))
     return decision
 
@@ -102,6 +102,7 @@ def _fill(decision: Decision, lanes: _Lanes, rooms: Rooms, backlog: _Backlog) ->
             return
         rooms.take(batch)
         decision.admitted.append(batch)
+        decision.pool_tokens.append(rooms.pool(batch).estimated)
         decision.bought += is_bought
         lanes.again(batch)
 
@@ -158,18 +159,3 @@ def _seen(rooms: Rooms) -> dict[Pool, int]:
         for pool, room in rooms.pools.items()
         if room.allowance.tokens is None and 10 * room.proven > 11 * room.allowance.known.seen_tokens
     }
-
-
-def _inferred(batches: Sequence[Batch], rooms: Rooms) -> dict[Pool, int]:
-    """A refusal without a figure still says that there is a limit: what was proven to fit, or less than it asked."""
-    found: dict[Pool, int] = {}
-    for batch in batches:
-        room = rooms.pool(batch) if batch.state is BatchState.QUEUED and batch.no_room_at else None
-        code = (batch.reason or "").partition(":")[0]
-        if room is None or code not in crowding.NO_ROOM or allowance.named(batch.reason or ""):
-            continue
-        if room.allowance.tokens is None and room.allowance.requests is None:
-            least = room.allowance.weight(batch) // 2
-            pool = batch.api, batch.model
-            found[pool] = max(room.proven, room.allowance.known.seen_tokens, min(least, found.get(pool, least)), 1)
-    return found

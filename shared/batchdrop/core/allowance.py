@@ -27,8 +27,8 @@ TAKEN_FOR_GRANTED = 50_000
 BELIEVED = dt.timedelta(days=1)
 #: Refusals after which an estimate near the limit is no longer believed.
 DOUBTED = 3
-#: By how much each refusal in spite of room lowers what is used of the limit, in percent, and how often.
-PERCENT_PER_DOUBT, MOST_DOUBTS = 5, 5
+#: What was refused although by our count there was room is not tried again for so long.
+REMEMBERED = dt.timedelta(hours=2)
 #: Estimates are corrected once so many estimated tokens are accounted for, and by these factors at most.
 ENOUGH_TOKENS, LEAST_FACTOR, MOST_FACTOR = 2_000, 16, 4
 #: Above this sum older batches count half, so that a model's correction follows what it is used for.
@@ -67,14 +67,16 @@ def configured(text: str) -> dict[str, int]:
 class Learned(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of one pool. ``learned_at``: when a limit was last named; None on those that are never doubted.
 
-    ``doubts``: refusals since then, of batches for which there should have been room. ``seen_tokens``: the most that
-    the provider was seen to work on at once. The other two are sums over finished batches.
+    ``refused_tokens``: the pool as it was admitted, by its estimates, with the last batch that was refused at
+    ``refused_at`` beside others. ``seen_tokens``: the most that the provider was seen to work on at once. The other two
+    are sums over finished batches.
     """
 
     enqueued_tokens: int | None = None
     enqueued_requests: int | None = None
     learned_at: dt.datetime | None = None
-    doubts: int = 0
+    refused_tokens: int = 0
+    refused_at: dt.datetime | None = None
     seen_tokens: int = 0
     estimated_tokens: int = 0
     input_tokens: int = 0
@@ -82,27 +84,26 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     def is_believed(self, now: dt.datetime) -> bool:
         return self.learned_at is None or now < self.learned_at + BELIEVED
 
+    def refused(self, now: dt.datetime) -> int | None:
+        """What was refused lately."""
+        return self.refused_tokens if self.refused_at and now < self.refused_at + REMEMBERED else None
 
-def relearned(known: Learned, limit: Named, *, tried_at: dt.datetime | None, now: dt.datetime | None) -> Learned:
-    """``known`` after a batch that was submitted at ``tried_at`` was refused with a ``limit``.
 
-    One that was under way before the limit was known teaches nothing new.
-    """
-    is_new = (limit.tokens or known.enqueued_tokens, limit.requests or known.enqueued_requests) != (
-        known.enqueued_tokens,
-        known.enqueued_requests,
-    )
-    if is_new or now is None or not known.is_believed(now):
-        return msgspec.structs.replace(
-            known,
-            enqueued_tokens=limit.tokens or known.enqueued_tokens,
-            enqueued_requests=limit.requests or known.enqueued_requests,
-            learned_at=now,
-            doubts=0,
-        )
-    if known.learned_at is None or tried_at is None or tried_at <= known.learned_at:
+def relearned(known: Learned, limit: Named, *, now: dt.datetime | None) -> Learned:
+    """``known`` after the provider named a ``limit``. Without ``now``, it will never be doubted."""
+    tokens, requests = limit.tokens or known.enqueued_tokens, limit.requests or known.enqueued_requests
+    is_new = (tokens, requests) != (known.enqueued_tokens, known.enqueued_requests)
+    if not is_new and now is not None and known.is_believed(now):
         return known
-    return msgspec.structs.replace(known, doubts=known.doubts + 1, learned_at=now)
+    return msgspec.structs.replace(known, enqueued_tokens=tokens, enqueued_requests=requests, learned_at=now)
+
+
+def refused(known: Learned, batch: Batch, *, now: dt.datetime) -> Learned:
+    """``known`` after ``batch`` was refused. If it stood alone, that says nothing of how much fits beside others."""
+    if not batch.pool_tokens or batch.pool_tokens <= batch.estimated_tokens:
+        return known
+    tokens = min(batch.pool_tokens, known.refused(now) or batch.pool_tokens)
+    return msgspec.structs.replace(known, refused_tokens=tokens, refused_at=now)
 
 
 def experienced(known: Learned, batch: Batch, usage: Usage) -> Learned:
@@ -122,7 +123,8 @@ def experienced(known: Learned, batch: Batch, usage: Usage) -> Learned:
 class Allowance:
     """What one pool may hold at once. ``tokens``: None where no limit is known; then it is ``window``, which grows.
 
-    ``split_above``: tokens that one batch may have at most; None for any number.
+    ``split_above``: tokens that one batch may have at most; None for any number. ``below``: what is under way, by its
+    plain estimates, must stay below this.
     """
 
     known: Learned = field(default_factory=Learned)
@@ -130,6 +132,7 @@ class Allowance:
     requests: int | None = None
     window: int = TAKEN_FOR_GRANTED
     split_above: int | None = None
+    below: int | None = None
 
     def weight(self, batch: Batch) -> int:
         """Tokens of the batch, as estimated from its bytes and corrected by what finished ones took."""
@@ -171,9 +174,7 @@ class Allowances:
         known = self.learned.get(pool, Learned())
         own = self.stack.get(pool[1], self.stack.get(ANY_MODEL))
         is_believed = known.is_believed(self.now)
-        percent = 100 - PERCENT_PER_DOUBT * min(known.doubts, MOST_DOUBTS) if is_believed else 100
-        named_one = known.enqueued_tokens and max(1, known.enqueued_tokens * percent // 100)
-        tokens = [limit for limit in (own, named_one if is_believed else None) if limit]
+        tokens = [limit for limit in (own, known.enqueued_tokens if is_believed else None) if limit]
         former = known.enqueued_tokens or 0
         proven = max(known.seen_tokens, former)
         return Allowance(
@@ -181,5 +182,6 @@ class Allowances:
             tokens=min(tokens, default=None),
             requests=known.enqueued_requests if is_believed else None,
             window=max(TAKEN_FOR_GRANTED, proven if known.seen_tokens <= former else 2 * proven),
-            split_above=min(tokens, default=named_one or None),
+            split_above=min(tokens, default=known.enqueued_tokens),
+            below=known.refused(self.now),
         )

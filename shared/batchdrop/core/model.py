@@ -174,7 +174,8 @@ class Batch(Item, frozen=True, kw_only=True):
 
     ``attempt``: which execution of its requests this is, from 1. ``halvings``: how often it was halved because of an
     error that names no line. ``rank`` orders remote statuses, so that a late look never goes back. ``no_room_at``: when
-    the provider last refused it for want of room or of calls (``core.crowding``).
+    the provider last refused it for want of room or of calls (``core.crowding``). ``pool_tokens``: the estimates of all
+    that was under way of its model when it was admitted, itself included.
     """
 
     state: BatchState
@@ -205,6 +206,7 @@ class Batch(Item, frozen=True, kw_only=True):
     ended_at: datetime | None = None
     not_before: datetime | None = None
     no_room_at: datetime | None = None
+    pool_tokens: int | None = None
     completed: int = 0
     failed: int = 0
     repeated: int = 0

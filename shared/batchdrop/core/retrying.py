@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+from batchdrop.core import allowance
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -118,13 +120,15 @@ class _Silence:
     line: int | None = None
 
 
-def judge(complaints: Sequence[Complaint], *, requests: int, halvings: int, refusals: int) -> Verdict:
-    """What to do about a batch of so many ``requests`` that was refused with these complaints."""
+def judge(
+    complaints: Sequence[Complaint], *, requests: int, halvings: int, refusals: int, tokens: int | None = None
+) -> Verdict:
+    """What to do about a batch of so many ``requests`` and (estimated) ``tokens`` that was refused so."""
     first = complaints[0] if complaints else _Silence()
     for complaint in complaints:
         if complaint.code in OPERATOR:
             return Block(f"{complaint.code}: {complaint.message}")
-        if complaint.code in _OF_THE_MODEL or _is_hopeless(complaint, requests, refusals):
+        if complaint.code in _OF_THE_MODEL or _is_hopeless(complaint, requests, refusals, tokens):
             return Report(everyone=complaint)
         if _is_passing(complaint):
             return Wait(backoff(refusals), f"{complaint.code}: {complaint.message}")
@@ -144,9 +148,15 @@ def _is_passing(complaint: Complaint) -> bool:
     return complaint.code in PASSING or (complaint.line is None and _FILE_NOT_SEEN in complaint.message.lower())
 
 
-def _is_hopeless(complaint: Complaint, requests: int, refusals: int) -> bool:
-    """One request that alone is over the token limit, for hours: no waiting and no splitting will help it."""
-    return complaint.code == "token_limit_exceeded" and requests == 1 and refusals >= PATIENCE
+def _is_hopeless(complaint: Complaint, requests: int, refusals: int, tokens: int | None) -> bool:
+    """One request that alone is over the token limit, for hours: no waiting and no splitting will help it.
+
+    Not if it is far below the limit that the provider names: then that has no room for anybody.
+    """
+    if complaint.code != "token_limit_exceeded" or requests > 1 or refusals < PATIENCE:
+        return False
+    limit = allowance.named(complaint.message)
+    return tokens is None or limit is None or tokens * allowance.MOST_FACTOR >= (limit.tokens or 0)
 
 
 def _named(complaints: Sequence[Complaint], requests: int) -> dict[int, Complaint]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,10 +24,14 @@ _WORKED_ON = rank("in_progress")
 
 @dataclass(slots=True)
 class Room:
-    """One pool. ``proven``: tokens of what the provider works on; ``unproven``: whether it has yet to take some."""
+    """One pool. ``tokens``: of what is under way; ``estimated``: the same without correction.
+
+    ``proven``: tokens of what the provider works on; ``unproven``: whether it has yet to take some.
+    """
 
     allowance: Allowance
     tokens: int = 0
+    estimated: int = 0
     proven: int = 0
     unproven: bool = False
     tight: bool = False  #: something had to wait, so that nothing may pass it by but what is small and new
@@ -64,6 +69,7 @@ class Rooms:
             return
         weight = room.allowance.weight(batch)
         room.tokens += weight
+        room.estimated += batch.estimated_tokens
         self.requests[_shared(batch)] += batch.requests
         if batch.state is BatchState.IN_FLIGHT and batch.rank >= _WORKED_ON:
             room.proven += weight
@@ -81,7 +87,9 @@ class Rooms:
         if self.is_to_be_split(batch):
             return True
         fits = self._fits(room, batch, is_new=not self.under_way[batch.job_id, (batch.api, batch.model)])
-        room.tight = room.tight or not fits
+        # One that was tried and is larger than the limit may have a pool that is empty, but empties none for itself.
+        is_hopeless = batch.refusals and room.allowance.weight(batch) > (room.allowance.tokens or math.inf)
+        room.tight = room.tight or not (fits or is_hopeless)
         return fits
 
     def _fits(self, room: Room, batch: Batch, *, is_new: bool) -> bool:
@@ -91,6 +99,8 @@ class Rooms:
             return False
         if not room.tokens:
             return True
+        if allowance.below is not None and room.estimated + batch.estimated_tokens >= allowance.below:
+            return False
         if allowance.tokens is None:
             return room.tokens + weight <= allowance.window or not room.unproven
         kept_free = allowance.tokens // KEPT_FREE

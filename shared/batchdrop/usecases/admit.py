@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batchdrop.core import admission, creates
-from batchdrop.core.allowance import Allowances, Named
+from batchdrop.core.allowance import Allowances
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from batchdrop.core.admission import Decision
     from batchdrop.core.model import Batch, Job
     from batchdrop.ports import Clock, Deadline, Ledger, Messages
 
@@ -51,21 +50,17 @@ class Admit:
         allowances = Allowances(self.token_limits, self.ledger.limits(), now)
         room = admission.Pace(self.submitters, creates.affordable(paid_until, now))
         decision = admission.decide(batches, jobs, allowances, room)
-        self._note(decision)
+        for pool, tokens in decision.seen.items():
+            self.ledger.note_seen(pool, tokens)
         # Paid before they go: a poller that dies in between has paid for too many, never for too few.
         until = creates.paid(paid_until, now, decision.bought)
         if decision.bought and not self.ledger.pay_creates(self.name, until=until):
             return 0
-        return sum(self._admit(batch) for batch in decision.admitted if deadline.remaining() > 1)
+        chosen = zip(decision.admitted, decision.pool_tokens, strict=True)
+        return sum(self._admit(batch, tokens) for batch, tokens in chosen if deadline.remaining() > 1)
 
-    def _note(self, decision: Decision) -> None:
-        for pool, tokens in decision.seen.items():
-            self.ledger.note_seen(pool, tokens)
-        for pool, tokens in decision.inferred.items():
-            self.ledger.learn_limit(pool, Named(tokens=tokens), now=self.clock.now())
-
-    def _admit(self, batch: Batch) -> bool:
-        if not self.ledger.admit(batch, lease=self.clock.now() + pace.ADMITTED):
+    def _admit(self, batch: Batch, pool_tokens: int) -> bool:
+        if not self.ledger.admit(batch, lease=self.clock.now() + pace.ADMITTED, pool_tokens=pool_tokens):
             return False
         self.messages.submit(batch.key)
         return True

@@ -130,7 +130,13 @@ class Fetch:
 
     def _after_refusal(self, batch: Batch) -> bool:
         complaints = self._complaints(batch)
-        verdict = retrying.judge(complaints, requests=batch.requests, halvings=batch.halvings, refusals=batch.refusals)
+        verdict = retrying.judge(
+            complaints,
+            requests=batch.requests,
+            halvings=batch.halvings,
+            refusals=batch.refusals,
+            tokens=batch.estimated_tokens,
+        )
         if isinstance(verdict, retrying.Block):
             self._block(batch, verdict)
             return False

@@ -128,10 +128,11 @@ class Submit:
         return outcome
 
     def _requeue(self, batch: Batch, refusal: RetryLater, now: dt.datetime) -> bool:
-        learning.learn(self.ledger, batch, str(refusal), now)
+        reason = f"{refusal.code}: {refusal}"
+        learning.learn(self.ledger, batch, reason, now)
         wait = retrying.backoff(batch.refusals) if refusal.after is None else refusal.after
         not_before = now + dt.timedelta(seconds=math.ceil(wait))
-        return self.ledger.requeue(batch, not_before=not_before, now=now, reason=f"{refusal.code}: {refusal}")
+        return self.ledger.requeue(batch, not_before=not_before, now=now, reason=reason)
 
     def _drop_file(self, file_id: str) -> None:
         """Leave no file behind; where that fails, it expires by itself."""

@@ -9,7 +9,7 @@ import msgspec
 
 from batchdrop.adapters.ledger.reads import STACK
 from batchdrop.adapters.ledger.writing import plain, to
-from batchdrop.core.allowance import Learned, experienced, relearned
+from batchdrop.core.allowance import Learned, experienced, refused, relearned
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import Guard
 from batchdrop.core.model import Key, attributes
@@ -50,11 +50,14 @@ class AllowanceRecords:
         found = self._table.query(STACK, "limit#")
         return {(item["api"], item["model"]): msgspec.convert(item, Learned) for item in found}
 
-    def learn_limit(
-        self, pool: Pool, limit: Named, *, tried_at: dt.datetime | None = None, now: dt.datetime | None = None
-    ) -> None:
+    def learn_limit(self, pool: Pool, limit: Named, *, now: dt.datetime | None = None) -> None:
         known = self._learned(pool)
-        self._note(pool, known, relearned(known, limit, tried_at=tried_at, now=now))
+        self._note(pool, known, relearned(known, limit, now=now))
+
+    def note_refused(self, batch: Batch, *, now: dt.datetime) -> None:
+        pool = batch.api, batch.model
+        known = self._learned(pool)
+        self._note(pool, known, refused(known, batch, now=now))
 
     def note_seen(self, pool: Pool, tokens: int) -> None:
         known = self._learned(pool)

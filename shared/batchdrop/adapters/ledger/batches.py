@@ -48,12 +48,13 @@ class BatchWrites:
 
     _table: Table
 
-    def admit(self, batch: Batch, *, lease: datetime) -> bool:
-        return self._table.commit(with_job(step("B1", batch, lease_until=lease, next_check_at=lease)))
+    def admit(self, batch: Batch, *, lease: datetime, pool_tokens: int | None = None) -> bool:
+        change = step("B1", batch, lease_until=lease, next_check_at=lease, pool_tokens=pool_tokens)
+        return self._table.commit(with_job(change))
 
     def probe(self, batch: Batch, *, lease: datetime) -> bool:
-        change = step("B8.probe", batch, lease_until=lease, next_check_at=lease, not_before=None, reason=None)
-        return self._table.commit(with_job(change))
+        gone: dict[str, Any] = dict.fromkeys(("not_before", "reason", "pool_tokens"))
+        return self._table.commit(with_job(step("B8.probe", batch, lease_until=lease, next_check_at=lease, **gone)))
 
     def claim_upload(self, batch: Batch, *, lease: datetime) -> Batch | None:
         change = step("B2", batch, claim=batch.claim + 1, lease_until=lease, next_check_at=lease)
