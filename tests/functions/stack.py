@@ -83,9 +83,9 @@ class Stack:
         """Put an input without telling anybody; its version."""
         return self.s3.put_object(Bucket=INPUT, Key=key, Body=body)["VersionId"]
 
-    def run(self, stem: str) -> dict[str, Any]:
+    def run(self, stem: str, *, ticks: int = 40) -> dict[str, Any]:
         """Carry messages and tick until the job has ended; its status."""
-        for _ in range(40):
+        for _ in range(ticks):
             self.call("poller", {})
             self.openai.wait_until_idle()
             for queue, function in (("plan", "submitter"), ("submit", "submitter"), ("collect", "collector")):

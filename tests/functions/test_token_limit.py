@@ -1,0 +1,56 @@
+"""The enqueued-token limit as the local OpenAI server has it, met by the three functions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from batchdrop.core import retrying
+from tests.functions.stack import INPUT, Stack
+
+MODEL, LIMIT = "gpt-4o-mini", 9_000
+
+
+@pytest.fixture
+def crowded(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    monkeypatch.setattr(retrying, "FIRST_WAIT", 0)  # the clock is the real one
+    stack.openai.configure(token_limits={MODEL: LIMIT})
+    yield stack
+    stack.openai.configure(token_limits={})
+
+
+def file_of(tokens: int, each: int = 900) -> bytes:
+    def line(number: int) -> str:
+        body = {"model": MODEL, "input": "word" * each}
+        return json.dumps({"custom_id": f"r-{number}", "method": "POST", "url": "/v1/responses", "body": body}) + "\n"
+
+    return "".join(map(line, range(tokens // each))).encode()
+
+
+def drop(stack: Stack, body: bytes) -> None:
+    stack.drop("a.jsonl", body)
+    task = json.dumps({"task": "drop", "bucket": INPUT, "key": "a.jsonl"})
+    stack.call("submitter", {"Records": [{"body": task}]})
+
+
+def refused(stack: Stack) -> int:
+    return sum(batch["status"] == "failed" for batch in stack.openai.batches())
+
+
+def test_a_file_of_five_times_the_limit_meets_it_once_and_no_request_fails(crowded: Stack) -> None:
+    drop(crowded, file_of(5 * LIMIT))
+    counts = crowded.run("a", ticks=100)["counts"]
+    assert (counts["total"], counts["completed"], counts["failed"]) == (50, 50, 0)
+    assert refused(crowded) == 1
+    assert set(crowded.openai.executions().values()) == {1}
+    assert [line["custom_id"] for line in crowded.lines("a.results.jsonl")] == [f"r-{n}" for n in range(50)]
+    assert crowded.openai.state()["files"] == []
+
+
+def test_a_limit_that_the_stack_is_told_is_never_met(crowded: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENQUEUED_LIMITS", json.dumps({MODEL: LIMIT}))
+    drop(crowded, file_of(2 * LIMIT))
+    assert crowded.run("a", ticks=100)["counts"]["completed"] == 20
+    assert refused(crowded) == 0
