@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
-from batchdrop.core.model import Batch
+from batchdrop.core.errors import RetryLater
+from batchdrop.ports import RemoteBatch
 from tests.main_job.metered import Metered, run
 from tests.main_job.service import Service, request
 
@@ -148,5 +150,18 @@ def test_a_request_that_alone_is_too_large_keeps_no_other_waiting() -> None:
     assert took < dt.timedelta(minutes=2.5 * 10 * provider.works + 30)
 
 
-def is_small(batch: Batch) -> bool:
-    return batch.requests == 10
+def test_too_many_calls_are_answered_by_patience_not_by_uploads() -> None:
+    """Another stack of the organization uses up the creates of an hour."""
+    service, provider = Service(MAX_REQUESTS_PER_BATCH="1"), Metered(10**9)
+    service.drop("a.jsonl", prompts(100, 100))
+    create, until = service.api.create, service.ports.clock.now() + dt.timedelta(hours=1)
+
+    def refusing(**how: Any) -> RemoteBatch:
+        if service.ports.clock.now() < until:
+            raise RetryLater("the provider answered (HTTP 429)", code="rate_limit_exceeded", after=60)
+        return create(**how)
+
+    service.api.create = refusing  # type: ignore[method-assign]
+    run(service, provider)
+    assert completed(service) == 100
+    assert service.api.calls["upload"] - 100 <= 60 + 15, "those of the first round, then one at a time"

@@ -142,6 +142,14 @@ def test_texts_to_embed_are_counted(value: object, inputs: int) -> None:
     assert (verdict.inputs, verdict.answer_bytes) == (inputs, 500 + inputs * 2_100)
 
 
+@pytest.mark.parametrize(("value", "bytes_"), [("float", 2_600), ("base64", 1_100), (None, 2_600), (7, 2_600)])
+def test_packed_vectors_are_projected_smaller(value: object, bytes_: int) -> None:
+    body = {"model": "m", "input": "a", "dimensions": 100, "encoding_format": value}
+    verdict = judge(line(url="/v1/embeddings", body=body))
+    assert isinstance(verdict, Request)
+    assert verdict.answer_bytes == bytes_
+
+
 def test_rewriting_keeps_all_else_byte_for_byte() -> None:
     body = b'{"model" : "m","x":0.10,"y":1E5,"z":"\\u00e9\xc3\xa9"}'
     text = b'{"extra": [1, 2],"custom_id" :7, "method":"post","url":"/v1/responses", "body": ' + body + b" }"

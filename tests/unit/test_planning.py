@@ -115,6 +115,26 @@ def test_a_batch_of_embeddings_has_at_most_50_000_texts() -> None:
     assert [load.inputs for loads in cut.loads.values() for load in loads] == [50_000, 10_000]
 
 
+@pytest.mark.parametrize(
+    ("more", "per_batch"),
+    [
+        ({}, 1_538),
+        ({"dimensions": 3_072}, 1_538),
+        ({"encoding_format": "base64"}, 5_282),
+        ({"dimensions": 256}, 17_018),
+    ],
+)
+def test_no_file_of_embeddings_is_projected_to_exceed_100_megabytes(more: dict[str, object], per_batch: int) -> None:
+    """A vector of 3,072 numbers is 64.5 kB of text, or 18.4 kB in base64: 50,000 in one batch would be 3.2 GB."""
+    lines = (request(f"r{i}", "text-embedding-3-large", "/v1/embeddings", input="x", **more) for i in range(50_000))
+    found = cuts(b"\n".join(lines))
+    loads = [load for cut in found for pair in cut.loads.values() for load in pair]
+    assert sum(load.requests for load in loads) == 50_000
+    assert max(load.requests for load in loads) == per_batch
+    assert max(load.answer_bytes for load in loads) <= limits.PROJECTED_BYTES_PER_BATCH
+    assert max(cut.answer_bytes for cut in found) <= limits.PROJECTED_BYTES_PER_CHUNK
+
+
 def test_a_line_that_fits_no_batch_is_refused() -> None:
     [cut] = cuts(request("a") + b"\n" + request("b", text="x" * 500), Limits(bytes=200))
     assert cut.refused == [(2, "line_too_long")]

@@ -34,6 +34,7 @@ class _Body(msgspec.Struct, gc=False):
     stream: Raw = NOTHING
     input: Raw = NOTHING
     dimensions: Raw = NOTHING
+    encoding_format: Raw = NOTHING
 
 
 _LINE = msgspec.json.Decoder(_Line)
@@ -107,7 +108,7 @@ def _read(fields: _Line, line: Raw, text: Raw | None) -> Request | Refusal:
     verdict = _request(
         _text(fields.custom_id),
         _text(fields.url) or "",
-        Body(_text(body.model) or "", None, body.input, _number(body.dimensions)),
+        Body(_text(body.model) or "", None, body.input, _number(body.dimensions), _text(body.encoding_format)),
         text=text,
         rewrite=_text(fields.method) != "POST",
     )

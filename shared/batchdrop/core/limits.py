@@ -68,7 +68,8 @@ ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
 )
 
 EMBEDDING_DIMENSIONS = 3_072  #: of the largest model, where a request names none
-BYTES_PER_DIMENSION = 21  #: a float in JSON text, [L] about 35 kB for 1,536 of them with base64 half of that
+BYTES_PER_DIMENSION = 21  #: a float in JSON text, [L] 8 to 35 kB for 1,536 of them
+BYTES_PER_PACKED_DIMENSION = 6  #: four bytes in base64 (``encoding_format``)
 
 #: Prompt tokens are estimated from bytes: four bytes a token is English prose in OpenAI's tokenizers.
 BYTES_PER_TOKEN = 4

@@ -64,6 +64,7 @@ class Body(msgspec.Struct, gc=False):
     stream: bool | None = None
     input: Raw = NOTHING
     dimensions: int | None = None
+    encoding_format: str | None = None
 
 
 class Usual(Protocol):
@@ -110,7 +111,9 @@ def embedded(endpoint: limits.Endpoint, body: Body) -> tuple[int, int]:
     inputs = _inputs(body.input)
     most = limits.EMBEDDING_DIMENSIONS
     dimensions = body.dimensions if body.dimensions and 0 < body.dimensions <= most else most
-    return inputs, endpoint.answer_bytes + inputs * dimensions * limits.BYTES_PER_DIMENSION
+    is_packed = body.encoding_format == "base64"
+    each = dimensions * (limits.BYTES_PER_PACKED_DIMENSION if is_packed else limits.BYTES_PER_DIMENSION)
+    return inputs, endpoint.answer_bytes + inputs * each
 
 
 def _inputs(value: Raw) -> int:
