@@ -14,6 +14,8 @@ from batchdrop.core.model import Key
 from batchdrop.core.states import BatchState
 from tests.fakes.table import InMemoryTable
 
+pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
+
 OPERATIONS = 500  #: for each seed; 3,000 in all
 KEYS = [Key(job, item) for job in ("a", "b") for item in ("job", "chunk#000001", "chunk#000001#batch#0001")]
 STATES = (BatchState.QUEUED, BatchState.ADMITTED, BatchState.ENDED)

@@ -13,10 +13,13 @@ TITLES = ("runs", "calls", "faults", "virtual days")
 
 
 class Spreading(LoadFileScheduling):  # type: ignore[misc]
-    """A worker takes a whole file; of the simulation it takes one test, since each is long and shares nothing."""
+    """A worker takes a whole file; of these it takes one test, since each is long and shares nothing."""
+
+    ONE_BY_ONE = ("/simulation/", "/test_table_random.py", "/test_assemble.py")
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if "/simulation/" in nodeid else str(super()._split_scope(nodeid))
+        is_long = any(part in nodeid for part in self.ONE_BY_ONE)
+        return nodeid if is_long else str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,7 +16,7 @@ from tests.simulation.wire import Fault, fitting
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 KINDS = (Fault.BEFORE, Fault.AFTER, Fault.LOST)
-PAIRS = knob("SIMULATED_PAIRS", 1_500)
+PAIRS = knob("SIMULATED_PAIRS", 800)
 SLICES = 6
 MINUTES = 100  #: two lost creates are looked for one after the other
 
