@@ -121,22 +121,22 @@ def pieces(limit: int, *, tokens: int = 100, requests: int = 100, **more: Any) -
     return Allowances({}, {POOL: Learned(enqueued_tokens=limit)}, NOW).of(POOL).pieces(batch)
 
 
-def test_a_batch_over_half_of_the_limit_is_split_into_thirds_of_it() -> None:
+def test_a_batch_over_half_of_the_limit_is_split_so_that_three_parts_fill_it() -> None:
     assert pieces(200) == 0
     assert pieces(199) == 2
-    assert pieces(100) == 3
-    assert pieces(10) == 30
+    assert pieces(100) == 4
+    assert pieces(10) == 32
     assert pieces(10, requests=1) == 0
 
 
 def test_a_configured_limit_splits_as_well() -> None:
     allowance = Allowances({"*": 100}, {}, NOW).of(POOL)
-    assert allowance.pieces(samples.batch(estimated_tokens=500, requests=50)) == 15
+    assert allowance.pieces(samples.batch(estimated_tokens=500, requests=50)) == 16
 
 
 def test_a_limit_in_requests_splits_as_well() -> None:
     allowance = Allowances({}, {POOL: Learned(enqueued_requests=100)}, NOW).of(POOL)
-    assert allowance.pieces(samples.batch(requests=300)) == 9
+    assert allowance.pieces(samples.batch(requests=300)) == 10
 
 
 def test_a_batch_that_is_refused_although_it_seems_to_fit_is_halved() -> None:

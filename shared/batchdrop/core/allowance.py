@@ -23,6 +23,8 @@ Pool = tuple[str, str]  #: (api, model)
 ANY_MODEL = "*"
 #: Room that is taken for granted: the lowest limit that was ever seen is 90,000 (CONTRACT, tier 1), with a margin.
 TAKEN_FOR_GRANTED = 50_000
+#: One part in so many of a limit is for jobs with nothing under way, so that a full pool has a place for a small job.
+KEPT_FREE = 20
 #: A learned limit is believed for so long: accounts rise to higher tiers, and nobody says so.
 BELIEVED = dt.timedelta(days=1)
 #: Refusals after which an estimate near the limit is no longer believed.
@@ -121,7 +123,7 @@ def experienced(known: Learned, batch: Batch, usage: Usage) -> Learned:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one pool may hold at once. ``tokens``: None where no limit is known; then it is ``window``, which grows.
+    """What one pool may hold at once. ``tokens``: None where no limit is known; then ``window`` says, and grows.
 
     ``split_above``: tokens that one batch may have at most; None for any number. ``below``: what is under way, by its
     plain estimates, must stay below this.
@@ -130,9 +132,13 @@ class Allowance:
     known: Learned = field(default_factory=Learned)
     tokens: int | None = None
     requests: int | None = None
-    window: int = TAKEN_FOR_GRANTED
     split_above: int | None = None
     below: int | None = None
+
+    def window(self, proven: int) -> int:
+        """Where no limit is known: twice what was proven to fit, now or ever; once what a former limit allowed."""
+        seen, former = max(proven, self.known.seen_tokens), self.known.enqueued_tokens or 0
+        return max(TAKEN_FOR_GRANTED, former if seen <= former else 2 * seen)
 
     def weight(self, batch: Batch) -> int:
         """Tokens of the batch, as estimated from its bytes and corrected by what finished ones took."""
@@ -159,7 +165,8 @@ class Allowance:
 
 
 def _parts(size: int, limit: int | None) -> int:
-    return -(-3 * size // limit) if limit and 2 * size > limit else 0
+    """Three of the parts fill what of the limit is not kept free."""
+    return -(-3 * size * KEPT_FREE // (limit * (KEPT_FREE - 1))) if limit and 2 * size > limit else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +182,10 @@ class Allowances:
         own = self.stack.get(pool[1], self.stack.get(ANY_MODEL))
         is_believed = known.is_believed(self.now)
         tokens = [limit for limit in (own, known.enqueued_tokens if is_believed else None) if limit]
-        former = known.enqueued_tokens or 0
-        proven = max(known.seen_tokens, former)
         return Allowance(
             known=known,
             tokens=min(tokens, default=None),
             requests=known.enqueued_requests if is_believed else None,
-            window=max(TAKEN_FOR_GRANTED, proven if known.seen_tokens <= former else 2 * proven),
             split_above=min(tokens, default=known.enqueued_tokens),
             below=known.refused(self.now),
         )

@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batchdrop.core import blocking, limits
+from batchdrop.core.allowance import KEPT_FREE
 from batchdrop.core.lifecycle import OCCUPYING, rank
 from batchdrop.core.states import BatchState
 
 if TYPE_CHECKING:
     from batchdrop.core.allowance import Allowance, Allowances, Pool
     from batchdrop.core.model import Batch
-
-#: The share of a limit that only jobs with nothing under way may use, so that a full pool has a place for a small job.
-KEPT_FREE = 20
 
 _WORKED_ON = rank("in_progress")
 
@@ -102,7 +100,7 @@ class Rooms:
         if allowance.below is not None and room.estimated + batch.estimated_tokens >= allowance.below:
             return False
         if allowance.tokens is None:
-            return room.tokens + weight <= allowance.window or not room.unproven
+            return room.tokens + weight <= allowance.window(room.proven) or not room.unproven
         kept_free = allowance.tokens // KEPT_FREE
         if room.tight:
             if not is_new or room.passed_by + weight > kept_free:
