@@ -172,13 +172,14 @@ def test_many_at_once_are_judged_as_each_by_itself(texts: list[bytes], end: byte
     data = end.join(texts) + end * ended
     found = survey(data)
     if found is not None:
-        verdicts = [judge(text.removesuffix(b"\r")) for text in data.removesuffix(b"\n").split(b"\n")]
+        lines = [text.removesuffix(b"\r") for text in data.removesuffix(b"\n").split(b"\n")]
+        verdicts = [judge(text) for text in lines]
         requests = [verdict for verdict in verdicts if isinstance(verdict, Request)]
         assert len(verdicts) == len(requests) == found.requests == sum(w.requests for w in found.weights.values())
         assert {request.pair for request in requests} == found.weights.keys()
         assert {request.custom_id for request in requests} == found.ids
         assert sum(request.answer_bytes for request in requests) == sum(w.answer_bytes for w in found.weights.values())
-        assert sum(map(len, texts)) + len(texts) == sum(w.bytes for w in found.weights.values())
+        assert sum(map(len, lines)) + len(lines) == sum(w.bytes for w in found.weights.values())
         assert found.crlf is (b"\r" in data)
 
 
