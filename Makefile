@@ -37,8 +37,12 @@ up: setup  ## start the local cloud with the stack deployed; writes .local/stack
 down:  ## stop what `make up` started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.cloud down; fi
 
+# The simulation in processes of its own: beside a thousand other tests it takes three times as long. The
+# others wait for processes at times: one more of them than there are cores of the smallest machine.
 test: setup .local/sam/stamp lint  ## lint, types, and every test
-	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered \
+	  --ignore tests/simulation
 
 # The tests clear the environment of OPENAI_*; a key is on no command line but that of whoever typed it there.
 conformance: setup  ## the SDK's view of the API: the local server's, or OPENAI_BASE_URL=... OPENAI_API_KEY=...

@@ -82,6 +82,7 @@ def test_models_endpoints_broken_lines_and_odd_ids_in_one_file(service: Service)
     )
 
 
+@pytest.mark.no_cover
 def test_sixty_thousand_and_one_rows_become_two_batches_and_one_result(service: Service) -> None:
     job_id = service.drop("big.jsonl", requests(60_001))
     service.run()

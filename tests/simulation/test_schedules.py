@@ -9,7 +9,7 @@ from tests.simulation.tally import Tally
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
-SCHEDULES = knob("SIMULATED_SCHEDULES", 3_000)
+SCHEDULES = knob("SIMULATED_SCHEDULES", 2_000)
 SEED = knob("SIMULATED_SEED", -1)
 SLICES = 20  #: so that every worker has some
 REPLAY = "SIMULATED_SEED={} .venv/bin/pytest -q tests/simulation/test_schedules.py"

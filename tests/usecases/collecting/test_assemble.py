@@ -109,6 +109,7 @@ def test_more_parts_than_an_upload_takes_are_merged_first(world: World, monkeypa
     assert world.objects.uploads == {}
 
 
+@pytest.mark.no_cover
 def test_ten_thousand_small_parts_become_one_object_whenever_time_runs_out(world: World) -> None:
     job, whole = large(world, *[2_000] * 10_000)
     calls = 1
@@ -151,6 +152,7 @@ def test_a_job_whose_requests_were_all_given_up_still_delivers(world: World) -> 
     assert rows(world.output("reviews.results.jsonl"))[0]["error"]["code"] == "quarantined"
 
 
+@pytest.mark.no_cover
 def test_death_at_any_call_of_a_large_assembly_publishes_the_same_once(tmp_path: Path) -> None:
     alive = Fate(10**9, after=False)
     job, whole = large(world := World(tmp_path), *[6 * MIB] * 3)
