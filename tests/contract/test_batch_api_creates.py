@@ -5,15 +5,29 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
+from unittest.mock import Mock
 
+import httpx2
 import pytest
 
-from batchdrop.adapters import openai_batches
+from batchdrop.adapters import openai_batches, openai_client
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from tests.contract.local_provider import file_id, provider, running
 from tests.contract.providers import Local, api_at, create, one_answer
 
 __all__ = ["file_id", "provider", "running"]
+
+
+def test_certificates_are_read_once_for_all_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = Mock(wraps=httpx2.create_ssl_context)
+    monkeypatch.setattr(httpx2, "create_ssl_context", read)
+    openai_client._trust.cache_clear()
+    client = openai_client.Client("http://127.0.0.1:1/v1", lambda: "sk-test")
+    for _ in range(2):
+        with client.once(1.0):
+            pass
+    client.close()
+    assert read.call_count == 1
 
 
 def test_no_answer_to_a_create_is_outcome_unknown_and_asked_for_once(provider: Local, file_id: str) -> None:
