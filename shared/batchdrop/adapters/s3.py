@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from itertools import chain
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -84,10 +85,9 @@ class S3Objects(S3Uploads, S3Versions):
             return self._put(bucket, key, first, metadata=metadata or {}, content_type=content_type, only=only)
         upload_id = self.start_upload(bucket, key, metadata=metadata or {}, content_type=content_type)
         try:
-            sent = [
-                self.upload_part(bucket, key, upload_id, number, part)
-                for number, part in enumerate(chain([first], parts), start=1)
-            ]
+            sent = [self.upload_part(bucket, key, upload_id, 1, first)]
+            del first  # nor is any later part held while the next one is gathered
+            sent += map(partial(self.upload_part, bucket, key, upload_id), count(2), parts)
             written = self.complete_upload(bucket, key, upload_id, sent, only=only)
         except BaseException:
             self._drop(bucket, key, upload_id)
@@ -143,13 +143,22 @@ class S3Objects(S3Uploads, S3Versions):
 
 def _parts(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
     """The stream in pieces of exactly ``size`` bytes, the last one shorter."""
-    held = bytearray()
+    held: list[bytes] = []
+    room = size
     for block in blocks:
-        held += block
-        while len(held) >= size:
-            with memoryview(held) as view:
-                part = bytes(view[:size])
-            del held[:size]
-            yield part
+        at = 0
+        while len(block) - at >= room:
+            held.append(block[at : at + room])
+            at, room = at + room, size
+            yield _emptied(held)
+        if at < len(block):
+            held.append(block[at:])
+            room -= len(block) - at
     if held:
-        yield bytes(held)
+        yield _emptied(held)
+
+
+def _emptied(held: list[bytes]) -> bytes:
+    whole = b"".join(held)
+    held.clear()
+    return whole
