@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from local.bench import joining, planning
+from local.bench import core_path, joining, planning, uploading
 
-_PARTS = {"planning": planning.figures, "join": joining.figures}
+_PARTS = {"planning": planning.figures, "join": joining.figures, "upload": uploading.figures, "core": core_path.figures}
 
 
 def main() -> int:

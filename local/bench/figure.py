@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Literal
 
@@ -63,6 +64,11 @@ def best(rounds: int, *runs: Callable[[], object], clock: Callable[[], float] = 
             run()
             found[number] = min(found[number], clock() - start)
     return found
+
+
+def tell(what: str) -> None:
+    """Say on stderr what is under way: some parts take minutes."""
+    print(f"  … {what}", file=sys.stderr, flush=True)
 
 
 def _rounded(value: float) -> float:

@@ -1,4 +1,4 @@
-"""The deployed functions, each in a process of its own that is kept warm, with what each invocation took."""
+"""The deployed functions in processes that are kept warm, with what each invocation took."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import subprocess
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
@@ -14,7 +15,7 @@ from local.cloud.emulator import KEY, KEY_ID, REGION
 from local.cloud.place import LAMBDA_PYTHON, ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from local.cloud.running import Running
 
@@ -28,6 +29,7 @@ class Taken:
     kind: str
     peak: float
     seconds: float
+    cpu: float
     spool: float
 
 
@@ -36,13 +38,27 @@ class Failed(Exception):  # noqa: N818 - what happened
 
 
 class Function:
-    """A function's process. One invocation at a time, as Lambda does."""
+    """A process of one or more functions. One invocation at a time, as Lambda does.
 
-    def __init__(self, module: str, env: Mapping[str, str], log: IO[bytes]) -> None:
+    ``worker``: what serves them, a script or options of Python.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[str],
+        env: Mapping[str, str],
+        log: IO[bytes],
+        worker: Sequence[str | Path] = (_WORKER,),
+    ) -> None:
         self.taken: list[Taken] = []
+        self._module = modules[0]
         self._turn = threading.Lock()
         self._process = subprocess.Popen(
-            [LAMBDA_PYTHON, _WORKER, module], env=dict(env), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log
+            [LAMBDA_PYTHON, *worker, *modules],
+            env=dict(env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
         )
 
     def __enter__(self) -> Self:
@@ -52,15 +68,25 @@ class Function:
         self._process.kill()
         self._process.communicate()
 
-    def call(self, kind: str, event: object, seconds: float) -> Taken:
-        """Invoke it with so many seconds left; ``Failed`` with what the handler raised."""
+    def call(self, kind: str, event: object, seconds: float, module: str = "") -> Taken:
+        """Invoke one with so many seconds left, the first if none is named; ``Failed`` with what its handler raised."""
+        asked = {"module": module or self._module, "event": event, "seconds": seconds}
         with self._turn:
-            line = self._asked(json.dumps({"event": event, "seconds": seconds}).encode() + b"\n")
+            _ = self.import_seconds
+            line = self._asked(json.dumps(asked).encode() + b"\n")
         answer: dict[str, Any] = json.loads(line) if line else {"error": "its process died"}
         if answer["error"]:
             raise Failed(f"{kind}: {answer['error']}")
-        self.taken.append(Taken(kind, answer["peak"], answer["seconds"], answer["spool"]))
+        self.taken.append(Taken(kind, answer["peak"], answer["seconds"], answer["cpu"], answer["spool"]))
         return self.taken[-1]
+
+    @cached_property
+    def import_seconds(self) -> float:
+        """Read before the first invocation's answer: it is the process's first line."""
+        line = self._asked(b"")
+        if not line:
+            raise Failed(f"{self._module} cannot be imported")
+        return float(json.loads(line)["seconds"])
 
     def _asked(self, line: bytes) -> bytes:
         """What it answers; nothing if its process is dead."""

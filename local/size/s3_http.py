@@ -93,8 +93,8 @@ class Handler(BaseHTTPRequestHandler):
         blob = self.store.get(self.bucket, self.key, self.query.get("versionId"))
         if self.headers.get("If-Match", blob.tag).strip('"') != blob.tag:
             raise Refused(412, "PreconditionFailed")
-        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-        first, end = (int(asked[1]), min(int(asked[2]) + 1, blob.size)) if asked else (0, blob.size)
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        first, end = (int(asked[1]), min(int(asked[2] or blob.size) + 1, blob.size)) if asked else (0, blob.size)
         if asked and first >= blob.size:
             raise Refused(416, "InvalidRange")
         self.send_response(206 if asked else 200)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 #: Too little for a second step after a fetch, a join or an assembly: each is an invocation by itself.
 ONE_STEP_SECONDS = 299.0
 WHOLE_SECONDS = 900.0
+FUNCTIONS = ("submitter", "poller", "collector")
 _ENDED = frozenset({"completed", "failed", "cancelled"})
 _TICK_SECONDS = 1.0
 
@@ -48,13 +49,17 @@ class Trial:
         object_ = {"key": key, "size": content.size, "eTag": blob.tag, "versionId": blob.tag}
         notice = {"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}}}
         notice["s3"]["object"] = object_  # type: ignore[index]
-        self.functions["submitter"].call("plan", _record({"Records": [notice]}), WHOLE_SECONDS)
+        self.call("submitter", "plan", _record({"Records": [notice]}), WHOLE_SECONDS)
         return self._job_of(blob.tag)
+
+    def call(self, name: str, kind: str, event: object, seconds: float) -> Taken:
+        """Invoke a function."""
+        return self.functions[name].call(kind, event, seconds, name)
 
     def run(self, job_id: str, *, minutes: float) -> dict[str, Any]:
         """Carry messages and tick until the job is cleaned up; its item. ``TimeoutError`` after that long."""
         over = threading.Event()
-        loops: tuple[Callable[[], object], ...] = (self._submit, self._collect, lambda: self._tick(job_id, over))
+        loops: tuple[Callable[[], object], ...] = (self.submit, self.collect, lambda: self._tick(job_id, over))
         with ThreadPoolExecutor(len(loops)) as pool:
             futures = [pool.submit(_again, loop, over) for loop in loops]
             wait(futures, timeout=minutes * 60, return_when=FIRST_EXCEPTION)
@@ -75,7 +80,7 @@ class Trial:
     def taken(self) -> dict[str, list[Taken]]:
         """Invocations by kind."""
         every: dict[str, list[Taken]] = {}
-        for function in self.functions.values():
+        for function in set(self.functions.values()):
             for one in function.taken:
                 every.setdefault(one.kind, []).append(one)
         return every
@@ -112,21 +117,27 @@ class Trial:
         return next(item["job_id"]["S"] for item in found if item.get("version_id", {}).get("S") == version_id)
 
     # what the cloud would do
-    def _tick(self, job_id: str, over: threading.Event) -> None:
-        self.functions["poller"].call("tick", {}, 60)
+    def tick(self) -> None:
+        self.call("poller", "tick", {}, 60)
+
+    def plan(self) -> None:
         for body in self._received("PlanQueueUrl"):
-            self.functions["submitter"].call("plan", _record(body), WHOLE_SECONDS)
+            self.call("submitter", "plan", _record(body), WHOLE_SECONDS)
+
+    def submit(self) -> None:
+        for body in self._received("SubmitQueueUrl"):
+            self.call("submitter", "submit", _record(body), WHOLE_SECONDS)
+
+    def collect(self, seconds: float = ONE_STEP_SECONDS) -> None:
+        for body in self._received("CollectQueueUrl"):
+            self.call("collector", self._kind(body), _record(body), seconds)
+
+    def _tick(self, job_id: str, over: threading.Event) -> None:
+        self.tick()
+        self.plan()
         if "cleaned_at" in self.item(job_id, "job"):
             over.set()
         time.sleep(_TICK_SECONDS)
-
-    def _submit(self) -> None:
-        for body in self._received("SubmitQueueUrl"):
-            self.functions["submitter"].call("submit", _record(body), WHOLE_SECONDS)
-
-    def _collect(self) -> None:
-        for body in self._received("CollectQueueUrl"):
-            self.functions["collector"].call(self._kind(body), _record(body), ONE_STEP_SECONDS)
 
     def _kind(self, body: dict[str, Any]) -> str:
         item = body["item"]
@@ -169,17 +180,25 @@ def _again(step: Callable[[], object], over: threading.Event) -> None:
 
 
 @contextmanager
-def trial(place: Place) -> Iterator[Trial]:
-    """The stack as deployed, its own triggers off. Takes about three times an input's bytes of disk."""
-    parameters = {"PollSchedule": "rate(1 day)"}
+def stage(place: Place, wishes: Wishes) -> Iterator[tuple[Running, s3.Server]]:
+    """The stack as deployed, its own triggers off, and its S3. Takes about three times an input's bytes of disk."""
     with ExitStack() as stack:
-        up = stack.enter_context(running(place, Wishes(parameters=parameters, stack_name="size")))
+        up = stack.enter_context(running(place, wishes))
         server = stack.enter_context(s3.serving(place.scratch / "s3"))
         for mapping in up.clients.functions.list_event_source_mappings()["EventSourceMappings"]:
             up.clients.functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        yield up, server
+
+
+@contextmanager
+def trial(place: Place) -> Iterator[Trial]:
+    """Each function in a process of its own."""
+    wishes = Wishes(parameters={"PollSchedule": "rate(1 day)"}, stack_name="size")
+    with ExitStack() as stack:
+        up, server = stack.enter_context(stage(place, wishes))
         functions = {}
-        for name in ("submitter", "poller", "collector"):
+        for name in FUNCTIONS:
             env = environment(up, f"size-{name}", server.url, place.scratch / name)
             log = stack.enter_context(place.log(name).open("wb"))
-            functions[name] = stack.enter_context(Function(name, env, log))
+            functions[name] = stack.enter_context(Function([name], env, log))
         yield Trial(up, server.store, functions)
