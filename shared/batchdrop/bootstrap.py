@@ -17,6 +17,7 @@ from batchdrop.adapters.dynamodb import DynamoDBTable
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.messages import AwsMessages
 from batchdrop.adapters.openai_batches import OpenAIBatches
+from batchdrop.adapters.prices import TablePrices
 from batchdrop.adapters.s3 import S3Objects
 from batchdrop.adapters.secrets import ApiKey
 from batchdrop.core.cut import Limits
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchdrop.adapters.clock import Context
-    from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, Messages, ObjectStore
+    from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, Messages, ObjectStore, Prices
 
 
 def app(env: Mapping[str, str]) -> App:
@@ -72,6 +73,8 @@ class Ports(Protocol):
     def objects(self) -> ObjectStore: ...
     @property
     def api(self) -> BatchApi: ...
+    @property
+    def prices(self) -> Prices: ...
     @property
     def messages(self) -> Messages: ...
     @property
@@ -96,6 +99,10 @@ class Aws:
     def api(self) -> OpenAIBatches:
         key = ApiKey(boto3.client("secretsmanager", config=CONFIG), self.settings.openai_secret_arn)
         return OpenAIBatches(self.settings.openai_base_url, key)
+
+    @cached_property
+    def prices(self) -> TablePrices:
+        return TablePrices(self.settings.openai_base_url, self.settings.price_provider)
 
     @cached_property
     def messages(self) -> AwsMessages:
@@ -131,6 +138,7 @@ class App:
             ports.objects,
             ports.messages,
             ports.clock,
+            ports.prices,
             open=Open(ports.ledger, ports.objects, ports.clock, settings.options, settings.input_bucket),
             stage=Stage(ports.objects, settings.work_bucket, batch),
             announce=self.announce,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from batchdrop.core.allowance import Learned, Named, Pool
     from batchdrop.core.housekeeping import Housekeeping, VersionCursor
     from batchdrop.core.model import AnyItem, Batch, Chunk, Counts, Cursor, Job, Key, Source, Usage
+    from batchdrop.core.pricing import Price
 
 
 class Clock(Protocol):
@@ -285,6 +286,14 @@ class BatchApi(Protocol):
         ...
 
 
+class Prices(Protocol):
+    """What the provider asks for tokens. A look into a table; nothing is called."""
+
+    def of(self, model: str, now: datetime) -> Price | None:
+        """A model's rates in a batch that is bought now; None where they are not known, which is not the same as 0."""
+        ...
+
+
 # ── messages ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -417,11 +426,11 @@ class Ledger(Protocol):
         ...
 
     def start_job(self, job: Job) -> bool:
-        """J3. Writes the job's counts, chunks and usage's models; from here spending is permitted."""
+        """J3. Writes the job's counts, chunks, usage's models, estimates, prices; from here spending is permitted."""
         ...
 
     def fail_job(self, job: Job, *, code: str, reason: str, now: datetime) -> bool:
-        """J4."""
+        """J4. With the job's prices, where they are known by then."""
         ...
 
     def lose_input(self, job: Job, *, code: str, reason: str, now: datetime) -> Job | None:

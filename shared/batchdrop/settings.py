@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from batchdrop.core import allowance, limits
+from batchdrop.core import allowance, limits, options
 from batchdrop.core.errors import Misconfigured
 from batchdrop.core.model import InvalidLines, Options
 
@@ -41,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_job_hours: int
     enqueued_limits: str
     submit_concurrency: int
+    max_cost_usd: str
+    price_provider: str
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:
@@ -61,6 +63,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             invalid_lines=self.invalid_lines,
             max_attempts=self.max_attempts,
             completion_window=self.completion_window,
+            max_cost_usd=options.cap(self.max_cost_usd),
         )
 
     @property
@@ -88,3 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             allowance.configured(self.enqueued_limits)
         except ValueError as error:
             raise Misconfigured("invalid_setting", f"ENQUEUED_LIMITS {error}") from None
+        try:
+            options.cap(self.max_cost_usd)
+        except ValueError as error:
+            raise Misconfigured("invalid_setting", f"MAX_COST_USD must be {error}") from None

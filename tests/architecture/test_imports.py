@@ -60,7 +60,7 @@ def test_every_module_is_imported_with_nothing_at_hand(imported: dict[str, objec
     assert set(names()) <= set(loaded)
 
 
-@pytest.mark.parametrize("sdk", ["openai", "httpx2", "pydantic", "aiohttp"])
+@pytest.mark.parametrize("sdk", ["openai", "httpx2", "pydantic", "aiohttp", "genai_prices"])
 def test_the_provider_s_sdk_waits_for_the_first_call(imported: dict[str, object], sdk: str) -> None:
     loaded = imported["loaded"]
     assert isinstance(loaded, list)

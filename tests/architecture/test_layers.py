@@ -17,7 +17,10 @@ MAY = {
     "core": ({"core"}, {"msgspec"}),
     "ports": ({"core"}, set()),
     "usecases": ({"core", "ports", "usecases"}, {"msgspec"}),
-    "adapters": ({"core", "ports", "adapters"}, {"boto3", "botocore", "httpx2", "msgspec", "openai", "urllib3"}),
+    "adapters": (
+        {"core", "ports", "adapters"},
+        {"boto3", "botocore", "genai_prices", "httpx2", "msgspec", "openai", "urllib3"},
+    ),
     "settings": ({"core"}, {"msgspec"}),
     "telemetry": ({"core", "usecases"}, {"aws_lambda_powertools"}),
     "bootstrap": ({"core", "ports", "usecases", "adapters", "settings"}, {"aws_lambda_powertools", "boto3"}),

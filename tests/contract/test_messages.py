@@ -18,7 +18,7 @@ from batchdrop.adapters.messages import AwsMessages
 from batchdrop.core import events
 from batchdrop.core.errors import Misconfigured, RetryLater
 from batchdrop.core.events import Dropped
-from batchdrop.core.model import Counts, Key
+from batchdrop.core.model import Counts, Key, Usage
 from batchdrop.core.states import JobState
 from batchdrop.ports import Messages
 from tests import samples
@@ -93,7 +93,14 @@ def test_a_tick_invokes_the_poller_and_does_not_wait(aws: Sent) -> None:
 def test_the_world_is_told_of_a_job_that_ended(aws: Sent) -> None:
     outputs = {"results": {"key": "reviews.results.jsonl", "version_id": "v9"}}
     counts = Counts(requests=3, completed=2, failed=1)
-    aws.messages.job_ended(samples.job(state=JobState.COMPLETED, outputs=outputs, counts=counts))
+    job = samples.job(
+        state=JobState.COMPLETED,
+        outputs=outputs,
+        counts=counts,
+        planned_at=samples.NOW,
+        usage={"gpt-5-mini": Usage(requests=2, output_tokens=3)},
+    )
+    aws.messages.job_ended(job)
     [event] = aws.bodies(aws.bus)
     assert (event["source"], event["detail-type"]) == ("batchdrop", "Job Ended")
     assert event["detail"] == {
@@ -105,6 +112,12 @@ def test_the_world_is_told_of_a_job_that_ended(aws: Sent) -> None:
         "output_bucket": "output",
         "outputs": outputs,
         "counts": {"requests": 3, "completed": 2, "failed": 1, "invalid": 0, "retried": 0, "quarantined": 0},
+        "cost": {
+            "currency": "USD",
+            "estimated": "unknown",
+            "actual": "unknown",
+            "models": {"gpt-5-mini": {"estimated": "unknown", "actual": "unknown"}},
+        },
     }
 
 

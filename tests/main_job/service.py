@@ -18,6 +18,7 @@ from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.clock import FakeClock, FakeDeadline
 from tests.fakes.messages import InMemoryMessages, Message
 from tests.fakes.objects import InMemoryObjects
+from tests.fakes.prices import InMemoryPrices
 from tests.fakes.table import InMemoryTable
 from tests.unit.test_settings import ENV
 
@@ -54,6 +55,7 @@ class InMemoryPorts:
     clock: FakeClock = field(default_factory=FakeClock)
     messages: InMemoryMessages = field(default_factory=InMemoryMessages)
     table: InMemoryTable = field(default_factory=InMemoryTable)
+    prices: InMemoryPrices = field(default_factory=InMemoryPrices)
 
     def __post_init__(self) -> None:
         self.ledger = TableLedger(self.table)

@@ -63,7 +63,7 @@ def test_an_idle_tick_looks_into_the_table_twice_and_does_nothing_else(runs: dic
     assert runs["Poller"]["result"]["open_jobs"] == 0
     assert runs["Poller"]["result"]["troubles"] == []
     assert runs["Poller"]["calls"] == ["DynamoDB_20120810.Query", "DynamoDB_20120810.GetItem"]
-    assert not set(runs["Poller"]["loaded"]) & {"openai", "pydantic", "httpx2"}
+    assert not set(runs["Poller"]["loaded"]) & {"openai", "pydantic", "httpx2", "genai_prices"}
 
 
 def test_the_event_that_s3_sends_at_deploy_does_nothing(runs: dict[str, dict[str, Any]]) -> None:
@@ -73,7 +73,7 @@ def test_the_event_that_s3_sends_at_deploy_does_nothing(runs: dict[str, dict[str
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_sdk_is_imported_only_where_it_is_called(runs: dict[str, dict[str, Any]], name: str) -> None:
-    assert not runs[name]["imported"].keys() & {"openai", "pydantic", "httpx2", "aiohttp"}
+    assert not runs[name]["imported"].keys() & {"openai", "pydantic", "httpx2", "aiohttp", "genai_prices"}
 
 
 def test_the_layer_leaves_out_what_the_runtime_brings_and_what_slows_the_start(artifact: Artifact) -> None:

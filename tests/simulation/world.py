@@ -17,6 +17,7 @@ from batchdrop.core.model import Key
 from tests.fakes.clock import FakeClock
 from tests.fakes.messages import InMemoryMessages, Message
 from tests.fakes.objects import InMemoryObjects
+from tests.fakes.prices import InMemoryPrices
 from tests.simulation.conditions import Conditions
 from tests.simulation.letters import Letters, lifetime
 from tests.simulation.oracle import Violation, WatchedTable, check_bought_once
@@ -47,6 +48,7 @@ class Wrapped:
     api: Any
     messages: Any
     clock: Any
+    prices: Any
 
 
 @dataclass
@@ -118,7 +120,7 @@ class World:
         ledger = TableLedger(invocation.wrap("table", self.table))
         objects = invocation.wrap("objects", self.objects)
         api, messages = invocation.wrap("api", self.api), invocation.wrap("messages", self.messages)
-        return App(self.conditions.settings, Wrapped(ledger, objects, api, messages, self.clock))
+        return App(self.conditions.settings, Wrapped(ledger, objects, api, messages, self.clock, InMemoryPrices()))
 
     def _function(self, call: Message, app: App, deadline: Lifetime) -> None:
         match call:

@@ -31,6 +31,8 @@ DEFAULTS = {
     "CreateLeaseSeconds": 90,
     "MaxJobHours": 72,
     "EnqueuedTokenLimits": "{}",
+    "MaxCostUSD": "none",
+    "PriceProvider": "",
     "AlarmTopicArn": "",
 }
 

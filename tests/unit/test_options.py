@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from batchdrop.core.errors import Rejected
@@ -14,8 +16,9 @@ def test_without_metadata_the_stacks_options_hold() -> None:
 
 def test_metadata_goes_over_the_stacks_options() -> None:
     given = {"invalid-lines": "Reject", "max-attempts": " 5 ", "completion-window": "24h", "api": "default"}
-    given["priority"] = "HIGH"
-    wanted = Options(invalid_lines=InvalidLines.REJECT, max_attempts=5, priority=Priority.HIGH)
+    given |= {"priority": "HIGH", "max-cost-usd": " 12.50 "}
+    cap = Decimal("12.50")
+    wanted = Options(invalid_lines=InvalidLines.REJECT, max_attempts=5, priority=Priority.HIGH, max_cost_usd=cap)
     assert options(given, Options()) == wanted
 
 
@@ -37,6 +40,14 @@ def test_what_other_tools_write_is_none_of_our_business() -> None:
         ("priority", "urgent"),
         ("api", "other"),
         ("api", ""),
+        ("max-cost-usd", "-1"),
+        ("max-cost-usd", "1e3"),
+        ("max-cost-usd", "$5"),
+        ("max-cost-usd", "1,000"),
+        ("max-cost-usd", "NaN"),
+        ("max-cost-usd", "0.0000001"),
+        ("max-cost-usd", "٣"),
+        ("max-cost-usd", ""),
     ],
 )
 def test_a_value_that_an_option_cannot_have_is_refused_by_name(name: str, value: str) -> None:
@@ -45,8 +56,5 @@ def test_a_value_that_an_option_cannot_have_is_refused_by_name(name: str, value:
     assert refused.value.code == "invalid_option"
 
 
-@pytest.mark.parametrize("name", ["max-cost-usd"])
-def test_an_option_that_would_do_nothing_is_never_ignored(name: str) -> None:
-    with pytest.raises(Rejected, match="not supported") as refused:
-        options({name: "1"}, Options())
-    assert refused.value.code == "unsupported_option"
+def test_a_job_may_lift_the_stacks_cap() -> None:
+    assert options({"max-cost-usd": "None"}, Options(max_cost_usd=Decimal(5))).max_cost_usd is None

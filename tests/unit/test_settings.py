@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from batchdrop.core.errors import Misconfigured
@@ -30,6 +32,8 @@ ENV = {
     "MAX_JOB_HOURS": "72",
     "ENQUEUED_LIMITS": "{}",
     "SUBMIT_CONCURRENCY": "20",
+    "MAX_COST_USD": "none",
+    "PRICE_PROVIDER": "",
 }
 
 
@@ -54,6 +58,8 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("MAX_REQUESTS_PER_BATCH", "50001"),
         ("INVALID_LINES", "ignore"),
         ("MAX_JOB_HOURS", "0"),
+        ("MAX_COST_USD", ""),
+        ("MAX_COST_USD", "ten"),
         ("OPENAI_BASE_URL", "http://example.com/v1"),
         ("OPENAI_BASE_URL", "file:///etc/passwd"),
     ],
@@ -61,6 +67,11 @@ def test_a_missing_variable_is_named(name: str) -> None:
 def test_a_wrong_value_is_refused(name: str, value: str) -> None:
     with pytest.raises(Misconfigured):
         Settings.from_env(ENV | {name: value})
+
+
+def test_a_cap_on_what_jobs_may_cost_is_an_option_of_each() -> None:
+    assert Settings.from_env(ENV).options.max_cost_usd is None
+    assert Settings.from_env(ENV | {"MAX_COST_USD": "2.5"}).options.max_cost_usd == Decimal("2.5")
 
 
 def test_a_server_on_loopback_needs_no_tls() -> None:

@@ -46,8 +46,30 @@ def counted(reported: Any) -> Usage:
         ({"prompt_tokens": 8, "prompt_tokens_details": None}, Usage(requests=1, input_tokens=8)),
         ({"prompt_tokens": 8.0, "completion_tokens": "2"}, Usage(requests=1, input_tokens=8)),
         ({"prompt_tokens": True, "prompt_tokens_details": [1]}, Usage(requests=1)),
-        (None, Usage()),
-        ("unknown", Usage()),
+        (
+            {
+                "input_tokens": 50,
+                "output_tokens": 4160,
+                "total_tokens": 4210,
+                "input_tokens_details": {"text_tokens": 10, "image_tokens": 40},
+                "output_tokens_details": {"image_tokens": 4160, "text_tokens": 0},
+            },
+            Usage(requests=1, input_tokens=50, output_tokens=4160),
+        ),
+        (
+            {
+                "input_tokens": 9,
+                "input_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 3},
+                "output_tokens": 1,
+            },
+            Usage(requests=1, input_tokens=9, cached_input_tokens=4, cache_write_tokens=3, output_tokens=1),
+        ),
+        (
+            {"prompt_tokens": "8", "prompt_tokens_details": {"cache_write_tokens": 3}},
+            Usage(requests=1, cache_write_tokens=3),
+        ),
+        (None, Usage(unreported=1)),
+        ("unknown", Usage(unreported=1)),
     ],
 )
 def test_tokens_are_counted_as_the_endpoint_spells_them(reported: Any, expected: Usage) -> None:
@@ -62,7 +84,7 @@ def test_a_tally_is_the_sum_of_what_was_added() -> None:
     assert tally.usage == Usage(requests=3, input_tokens=6, output_tokens=3)
 
 
-def test_an_answer_without_a_body_reports_nothing() -> None:
+def test_an_answer_that_failed_is_not_one_that_should_have_reported_tokens() -> None:
     sieve = Sieve({"a": 0})
     sieve.take(answers.record("a", "x", "y"))
 

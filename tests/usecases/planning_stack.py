@@ -19,6 +19,7 @@ from batchdrop.usecases.staging import Stage
 from tests.fakes.clock import FakeClock, FakeDeadline
 from tests.fakes.messages import InMemoryMessages
 from tests.fakes.objects import InMemoryObjects
+from tests.fakes.prices import InMemoryPrices
 from tests.fakes.table import InMemoryTable
 
 
@@ -35,6 +36,7 @@ class PlanningStack:
     clock: FakeClock = field(default_factory=FakeClock)
     messages: InMemoryMessages = field(default_factory=InMemoryMessages)
     table: InMemoryTable = field(default_factory=InMemoryTable)
+    prices: InMemoryPrices = field(default_factory=InMemoryPrices)
     published: list[Job] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -48,6 +50,7 @@ class PlanningStack:
             objects=objects,
             messages=self.messages,
             clock=self.clock,
+            prices=self.prices,
             open=Open(ledger, objects, self.clock, self.options, "input"),
             stage=Stage(objects, "work", self.limit),
             announce=Announce(ledger, self.messages, self.clock, self.published.append),

@@ -137,8 +137,8 @@ def test_metadata_says_reject(stack: PlanningStack) -> None:
 
 def test_a_wrong_option_fails_the_job(stack: PlanningStack) -> None:
     assert stack.drop(jsonl(request()), metadata={"max-attempts": "many"}).code == "invalid_option"
-    assert stack.drop(jsonl(request("b")), metadata={"max-cost-usd": "5"}).code == "unsupported_option"
-    assert stack.batches(stack.drop(jsonl(request("c")), metadata={"max-cost-usd": "5"})) == []
+    assert stack.drop(jsonl(request("b")), metadata={"max-cost-usd": "five"}).code == "invalid_option"
+    assert stack.batches(stack.drop(jsonl(request("c")), metadata={"max-cost-usd": "$5"})) == []
 
 
 def test_options_are_frozen_in_the_job_and_its_batches() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchdrop.adapters.aws import translated
+from batchdrop.core import cost
 from batchdrop.core.errors import RetryLater
 from batchdrop.core.model import Job, Key
 
@@ -81,6 +82,7 @@ class AwsMessages:
             "output_bucket": self.output_bucket,
             "outputs": job.outputs,
             "counts": job.counts,
+            "cost": cost.report(job),
         }
         return msgspec.json.encode(detail).decode()
 

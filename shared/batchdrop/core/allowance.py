@@ -86,6 +86,14 @@ class Learned(msgspec.Struct, frozen=True, kw_only=True):
     def is_believed(self, now: dt.datetime) -> bool:
         return self.learned_at is None or now < self.learned_at + BELIEVED
 
+    def corrected(self, tokens: int) -> int:
+        """An estimate of prompt tokens, by what finished batches took of theirs."""
+        estimated = self.estimated_tokens
+        if estimated < ENOUGH_TOKENS:
+            return tokens
+        real = min(max(self.input_tokens, estimated // LEAST_FACTOR), estimated * MOST_FACTOR)
+        return max(1, -(-tokens * real // estimated))
+
     def refused(self, now: dt.datetime) -> int | None:
         """What was refused lately."""
         return self.refused_tokens if self.refused_at and now < self.refused_at + REMEMBERED else None
@@ -142,11 +150,7 @@ class Allowance:
 
     def weight(self, batch: Batch) -> int:
         """Tokens of the batch, as estimated from its bytes and corrected by what finished ones took."""
-        estimated = self.known.estimated_tokens
-        if estimated < ENOUGH_TOKENS:
-            return batch.estimated_tokens
-        real = min(max(self.known.input_tokens, estimated // LEAST_FACTOR), estimated * MOST_FACTOR)
-        return max(1, -(-batch.estimated_tokens * real // estimated))
+        return self.known.corrected(batch.estimated_tokens)
 
     def pieces(self, batch: Batch) -> int:
         """Into how many parts a batch is to be split before it is uploaded; 0: it may go.

@@ -174,8 +174,9 @@ class Sieve:
         if answer.is_passing:
             return Taken.HELD, ordinal
         self.settle(ordinal, success=answer.is_success)
-        if answer.response and answer.response.body and answer.response.body.usage:
-            self._tally.add(answer.response.body.usage)
+        usage = answer.response.body.usage if answer.response and answer.response.body else None
+        if usage or answer.is_success:
+            self._tally.add(usage)
         return Taken.FINAL, ordinal
 
     def settle(self, ordinal: int, *, success: bool = False) -> None:

@@ -38,11 +38,15 @@ GZIP_BYTES = 100_000_000_000  #: unpacked; what is skipped again by each continu
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One endpoint that takes batches. ``answer_bytes``: the projected size of one result line, without embeddings."""
+    """One endpoint that takes batches. ``answer_bytes``: the projected size of one result line, without embeddings.
+
+    ``answer_tokens``: what an answer is taken to hold where its request names no limit; 0: none that are paid for.
+    """
 
     path: str
     answer_bytes: int
     embeds: bool = False
+    answer_tokens: int = 1_000
 
 
 ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
@@ -52,16 +56,16 @@ ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
             # [S] resources/batches.py of 3.54 and [O]. 2,000 bytes: 50,000 usual answers stay within 100 MB.
             Endpoint("/v1/responses", 2_000),
             Endpoint("/v1/chat/completions", 2_000),
-            Endpoint("/v1/embeddings", 500, embeds=True),
-            Endpoint("/v1/completions", 2_000),
-            Endpoint("/v1/moderations", 2_000),
-            # Answers carry base64 images of one to three MB.
-            Endpoint("/v1/images/generations", 3_000_000),
-            Endpoint("/v1/images/edits", 3_000_000),
+            Endpoint("/v1/embeddings", 500, embeds=True, answer_tokens=0),
+            Endpoint("/v1/completions", 2_000, answer_tokens=16),  # [O] its own default
+            Endpoint("/v1/moderations", 2_000, answer_tokens=0),
+            # Answers carry base64 images of one to three MB; the largest, at high quality, is 6,240 tokens [G].
+            Endpoint("/v1/images/generations", 3_000_000, answer_tokens=6_240),
+            Endpoint("/v1/images/edits", 3_000_000, answer_tokens=6_240),
             Endpoint("/v1/videos", 2_000),
             # Azure's deployments are called without the version.
             Endpoint("/chat/completions", 2_000),
-            Endpoint("/embeddings", 500, embeds=True),
+            Endpoint("/embeddings", 500, embeds=True, answer_tokens=0),
             Endpoint("/responses", 2_000),
         )
     }

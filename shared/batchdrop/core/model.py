@@ -8,11 +8,13 @@ byte ranges are half open. ``claim`` counts the invocations that owned an item: 
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, ClassVar
 
 import msgspec
 
+from batchdrop.core.pricing import Estimate, Price
 from batchdrop.core.states import BatchState, ChunkState, JobState
 
 
@@ -56,14 +58,20 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     completion_window: str = "24h"
     api: str = "default"
     priority: Priority = Priority.NORMAL
+    max_cost_usd: Decimal | None = None
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
-    """Tokens that answers report, as OpenAI counts them; ``requests``: how many answers reported any."""
+    """Tokens that answers report, as OpenAI counts them.
+
+    ``requests``: how many answers reported any; ``unreported``: how many good ones reported none.
+    """
 
     requests: int = 0
+    unreported: int = 0
     input_tokens: int = 0
     cached_input_tokens: int = 0
+    cache_write_tokens: int = 0
     output_tokens: int = 0
     reasoning_tokens: int = 0
 
@@ -134,6 +142,9 @@ class Job(Item, frozen=True, kw_only=True):
     open_chunks: int = 0
     mapped_ids: int = 0
     usage: dict[str, Usage] = {}
+    estimates: dict[str, Estimate] = {}
+    prices: dict[str, Price] = {}
+    cost: dict[str, str] = {}
     planned_at: datetime | None = None
     ended_at: datetime | None = None
     cancel_requested_at: datetime | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,21 +16,15 @@ if TYPE_CHECKING:
 
 APIS = ("default",)
 MOST_ATTEMPTS = 100
+NO_CAP = "none"
 _WINDOW = re.compile(r"[1-9]\d{0,3}[mhd]")
 
 
 def options(metadata: Mapping[str, str], defaults: Options) -> Options:
     """``metadata``: the object's own, keys in lower case; keys that are not options are other tools' and ignored.
 
-    ``Rejected("invalid_option")`` for a value that an option cannot have; ``Rejected("unsupported_option")`` for one
-    that would be silently without effect.
+    ``Rejected("invalid_option")`` for a value that an option cannot have.
     """
-    for name in _UNSUPPORTED:
-        if name in metadata:
-            raise Rejected(
-                "unsupported_option",
-                f"The option {name} is not supported yet; nothing was run. Drop the file without it.",
-            )
     given = {name: read(name, metadata[name].strip()) for name, read in _READERS.items() if name in metadata}
     return msgspec.structs.replace(defaults, **{name.replace("-", "_"): value for name, value in given.items()})
 
@@ -66,6 +61,22 @@ def _priority(name: str, value: str) -> Priority:
         raise _wrong(name, "high, normal or low") from None
 
 
+def cap(value: str) -> Decimal | None:
+    """US dollars, as digits with at most six decimals; None for no cap. ``ValueError`` for anything else."""
+    if value.lower() == NO_CAP:
+        return None
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", value):
+        raise ValueError(f"a number of US dollars such as 12.50, or {NO_CAP}")
+    return Decimal(value)
+
+
+def _max_cost_usd(name: str, value: str) -> Decimal | None:
+    try:
+        return cap(value)
+    except ValueError as error:
+        raise _wrong(name, str(error)) from None
+
+
 def _wrong(name: str, accepted: str) -> Rejected:
     return Rejected(
         "invalid_option", f"The object's metadata has a wrong {name}; nothing was run. It must be {accepted}."
@@ -78,5 +89,5 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "completion-window": _completion_window,
     "api": _api,
     "priority": _priority,
+    "max-cost-usd": _max_cost_usd,
 }
-_UNSUPPORTED = ("max-cost-usd",)

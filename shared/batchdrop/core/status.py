@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from batchdrop.core import poison
+from batchdrop.core import cost, poison
 from batchdrop.core.lifecycle import FINAL
 from batchdrop.core.model import Batch, Chunk, Job, attributes
 from batchdrop.core.states import BatchState, ChunkState, JobState
@@ -59,6 +59,7 @@ def report(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
         **_quarantined(parts),
         "batches": dict(sorted(states.items())),
         "usage": {model: attributes(usage) for model, usage in sorted(job.usage.items())},
+        **({"cost": known} if (known := cost.report(job)) else {}),
         "times": _times(job),
         "outputs": job.outputs,
     }

@@ -13,6 +13,7 @@ class Details(msgspec.Struct, frozen=True):
     """What is part of a token count."""
 
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
 
 
@@ -35,17 +36,22 @@ _NONE = Details()
 class Tally:
     """A running sum: one per batch, one addition per answer."""
 
-    __slots__ = ("_cached", "_input", "_output", "_reasoning", "_requests")
+    __slots__ = ("_cached", "_input", "_output", "_reasoning", "_requests", "_unreported", "_written")
 
     def __init__(self) -> None:
-        self._requests = self._input = self._cached = self._output = self._reasoning = 0
+        self._requests = self._unreported = 0
+        self._input = self._cached = self._written = self._output = self._reasoning = 0
 
-    def add(self, reported: Reported) -> None:
+    def add(self, reported: Reported | None) -> None:
+        if reported is None:
+            self._unreported += 1
+            return
         inside = reported.input_tokens_details or reported.prompt_tokens_details or _NONE
         outside = reported.output_tokens_details or reported.completion_tokens_details or _NONE
         self._requests += 1
         self._input += reported.input_tokens or reported.prompt_tokens or 0
         self._cached += inside.cached_tokens or 0
+        self._written += inside.cache_write_tokens or 0
         self._output += reported.output_tokens or reported.completion_tokens or 0
         self._reasoning += outside.reasoning_tokens or 0
 
@@ -53,8 +59,10 @@ class Tally:
     def usage(self) -> Usage:
         return Usage(
             requests=self._requests,
+            unreported=self._unreported,
             input_tokens=self._input,
             cached_input_tokens=self._cached,
+            cache_write_tokens=self._written,
             output_tokens=self._output,
             reasoning_tokens=self._reasoning,
         )
@@ -79,7 +87,7 @@ def salvage(value: Any) -> Reported | None:  # noqa: ANN401 - decoded JSON of an
 def _details(value: Any) -> Details | None:  # noqa: ANN401
     if not isinstance(value, dict):
         return None
-    return Details(_count(value.get("cached_tokens")), _count(value.get("reasoning_tokens")))
+    return Details(*(_count(value.get(name)) for name in Details.__struct_fields__))
 
 
 def _count(value: Any) -> int | None:  # noqa: ANN401

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core import limits, poison
+from batchdrop.core import cost, limits, poison
+from batchdrop.core.allowance import Learned
 from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.metering import Meter
 from batchdrop.core.model import InvalidLines, Job, Usage
 from batchdrop.core.planning import Cutter
 from batchdrop.core.request import Pair
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from batchdrop.core.cut import Cut
-    from batchdrop.ports import Clock, Deadline, Ledger, Messages, ObjectStore
+    from batchdrop.ports import Clock, Deadline, Ledger, Messages, ObjectStore, Prices
     from batchdrop.usecases.announce import Announce
     from batchdrop.usecases.opening import Open
     from batchdrop.usecases.reading import Input
@@ -41,6 +43,7 @@ class Plan:
     objects: ObjectStore
     messages: Messages
     clock: Clock
+    prices: Prices
     open: Open
     stage: Stage
     announce: Announce
@@ -83,6 +86,7 @@ class _Planning:
         self.plan = plan
         self.job = job
         self.deadline = deadline
+        self.meter = Meter(every_line=job.options.max_cost_usd is not None)
         known = plan.ledger.batches(job.job_id) if job.chunks else ()
         self.pairs = {Pair(batch.model, batch.endpoint) for batch in known}
 
@@ -106,7 +110,7 @@ class _Planning:
 
     def _read(self) -> _Pass:
         with reading(self.plan.objects, self.job, self.deadline, self.plan.stage.folder) as source:
-            for cut in _cuts(source, Cutter(self.plan.stage.limit, lines=self.job.cursor.lines)):
+            for cut in _cuts(source, Cutter(self.plan.stage.limit, lines=self.job.cursor.lines), self.meter):
                 self._accept(cut)
                 job = self._record(source, cut)
                 if job is None:
@@ -141,19 +145,37 @@ class _Planning:
         is_staged = source.is_packed or not cut.plain
         chunk = tabling.chunk(self.job, number, cut, len(batches), is_staged=is_staged, now=now)
         return self.plan.ledger.add_chunk(
-            tabling.counted(self.job, cut), chunk, batches, tabling.cursor(self.job, number, cut)
+            tabling.counted(self.job, cut, self.meter.drain(batches)),
+            chunk,
+            batches,
+            tabling.cursor(self.job, number, cut),
         )
 
     def _start(self) -> Job | None:
         counts = self.job.counts
         if counts.requests == counts.invalid:
             raise self._nothing_valid()
+        self.job = self._priced()
+        cost.check(self.job)
         usage = {pair.model: Usage() for pair in sorted(self.pairs)}
         running = replace(self.job, usage=usage, planned_at=self.plan.clock.now())
         if not self.plan.ledger.start_job(running):
             return None
         self.plan.messages.tick()
         return replace(running, state=JobState.RUNNING)
+
+    def _priced(self) -> Job:
+        """With what its requests may take, by what is known of their models now, and what that costs."""
+        now, learned = self.plan.clock.now(), self.plan.ledger.limits()
+        estimates = {
+            model: replace(
+                estimate,
+                input_tokens=learned.get((self.job.options.api, model), Learned()).corrected(estimate.input_tokens),
+            )
+            for model, estimate in self.job.estimates.items()
+        }
+        prices = {model: price for model in estimates if (price := self.plan.prices.of(model, now))}
+        return replace(self.job, estimates=estimates, prices=prices)
 
     def _nothing_valid(self) -> Rejected:
         if not self.job.counts.requests:
@@ -175,9 +197,13 @@ class _Planning:
         return self.plan.announce(failed)
 
 
-def _cuts(source: Input, cutter: Cutter) -> Iterator[Cut]:
+def _cuts(source: Input, cutter: Cutter, meter: Meter) -> Iterator[Cut]:
     for piece in source.pieces():
-        yield from cutter.feed(piece)
+        at = piece.offset
+        for cut in cutter.feed(piece):
+            at = meter.take(piece, at, cut.end_byte)
+            yield cut
+        meter.take(piece, at, piece.end)
         source.forget(cutter.needs_from)
         del piece  # it may be one long line, and copying its chunk reads it once more
     yield from cutter.finish()

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core import naming
+from batchdrop.core import metering, naming
 from batchdrop.core.model import Batch, Chunk, Cursor, Item, Job, Source
 from batchdrop.core.planning import estimated_tokens
 from batchdrop.core.states import BatchState, ChunkState
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from batchdrop.core.cut import Cut, Load
+    from batchdrop.core.pricing import Estimate
     from batchdrop.core.request import Pair
     from batchdrop.usecases.staging import Staged
 
@@ -53,7 +55,7 @@ def staged(job: Job, number: int, copies: list[Staged], now: datetime) -> list[B
     ]
 
 
-def counted(job: Job, cut: Cut) -> Job:
+def counted(job: Job, cut: Cut, estimates: Mapping[str, Estimate]) -> Job:
     """The job with a chunk more. Its cursor stays as read: the ledger compares it."""
     counts = job.counts
     return replace(
@@ -67,6 +69,7 @@ def counted(job: Job, cut: Cut) -> Job:
         mapped_ids=job.mapped_ids + cut.mapped,
         chunks=job.chunks + 1,
         open_chunks=job.open_chunks + 1,
+        estimates=metering.added(job.estimates, estimates),
     )
 
 

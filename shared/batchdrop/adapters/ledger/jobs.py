@@ -10,6 +10,7 @@ import msgspec
 from batchdrop.adapters.ledger.reads import pointer_key
 from batchdrop.adapters.ledger.table import MOST_CHANGES
 from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, to, with_job
+from batchdrop.core import cost
 from batchdrop.core.answers import CANCELLED, stopped
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import Guard
@@ -69,6 +70,7 @@ class JobWrites:
             chunks=job.chunks,
             open_chunks=job.open_chunks,
             mapped_ids=job.mapped_ids,
+            estimates=_by_name(job.estimates),
             crashes=None,
         )
         changes = [change, birth("C0", chunk), *(birth("B0", batch) for batch in batches)]
@@ -86,7 +88,10 @@ class JobWrites:
             chunks=job.chunks,
             open_chunks=job.open_chunks,
             mapped_ids=job.mapped_ids,
-            usage={model: plain(usage) for model, usage in job.usage.items()},
+            usage=_by_name(job.usage),
+            estimates=_by_name(job.estimates),
+            prices=_by_name(job.prices),
+            cost=cost.summary(job),
             planned_at=job.planned_at,
             next_check_at=job.planned_at,
             lease_until=None,
@@ -95,7 +100,11 @@ class JobWrites:
         return self._table.commit([change])
 
     def fail_job(self, job: Job, *, code: str, reason: str, now: datetime) -> bool:
-        change = step("J4", job, code=code, reason=reason, ended_at=now, next_check_at=now, lease_until=None)
+        known: dict[str, Any] = {}
+        if job.prices:
+            estimates, prices = _by_name(job.estimates), _by_name(job.prices)
+            known = {"estimates": estimates, "prices": prices, "cost": cost.summary(job)}
+        change = step("J4", job, code=code, reason=reason, ended_at=now, next_check_at=now, lease_until=None, **known)
         return self._table.commit([change])
 
     def lose_input(self, job: Job, *, code: str, reason: str, now: datetime) -> Job | None:
@@ -116,7 +125,14 @@ class JobWrites:
     def finish_job(self, job: Job, outputs: Mapping[str, Mapping[str, str]], now: datetime) -> Job | None:
         state = JobState.CANCELLED if stopped(job) == CANCELLED else JobState.COMPLETED
         change = step(
-            "J6", job, target=state, outputs=plain(outputs), ended_at=now, next_check_at=now, lease_until=None
+            "J6",
+            job,
+            target=state,
+            outputs=plain(outputs),
+            cost=cost.summary(job),
+            ended_at=now,
+            next_check_at=now,
+            lease_until=None,
         )
         return replaced(job, change) if self._table.commit([change]) else None
 
@@ -163,3 +179,7 @@ class JobWrites:
         add: dict[Path, int] = {("counts", name): number for name, number in plain(counted).items() if number}
         add["open_chunks",] = -1
         return self._table.commit(with_job(change, add=add))
+
+
+def _by_name(values: Mapping[str, msgspec.Struct]) -> dict[str, Any]:
+    return {name: plain(value) for name, value in values.items()}

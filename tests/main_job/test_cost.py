@@ -1,0 +1,80 @@
+"""What a job costs, from the file that is dropped to the event at its end."""
+
+from __future__ import annotations
+
+from batchdrop.core.states import JobState
+from tests.fakes.batch_api import InMemoryBatchApi
+from tests.fakes.prices import price
+from tests.main_job.service import Service, request, requests
+
+
+def test_tokens_and_dollars_add_up_over_batches_and_waves(service: Service) -> None:
+    service.ports.prices.known = {"gpt-5-mini": price("1", "10"), "small": price("0.5", "2")}
+    lines = [*requests(10), *(request(f"s-{number}", model="small", max_tokens=4) for number in range(4))]
+    job_id = service.drop("a.jsonl", lines)
+    service.run()
+    told = service.status("a")["cost"]
+    # Every answer of the provider reads ten tokens and writes five.
+    assert {model: one["actual"] for model, one in told["models"].items()} == {
+        "gpt-5-mini": "0.0006",
+        "small": "0.00006",
+    }
+    assert (told["currency"], told["actual"]) == ("USD", "0.00066")
+    assert told["models"]["small"]["per_million_tokens"] == {"input": "0.50", "cached_input": "0.50", "output": "2.00"}
+    assert service.job(job_id).cost["actual"] == "0.00066"
+    assert float(told["estimated"]) > 0
+
+
+def test_the_status_tells_what_was_spent_so_far() -> None:
+    service = Service(MAX_REQUESTS_PER_BATCH="2")
+    service.ports.prices.known = {"gpt-5-mini": price("1", "10")}
+    service.drop("a.jsonl", requests(4))
+    service.deliver()
+    service.tick()
+    first, _ = service.api.open_batches()
+    assert service.status("a")["cost"]["actual"] == "0.00"
+    service.api.finish(first)
+    for _ in range(3):
+        service.ports.clock.advance(minutes=1)
+        service.tick()
+    assert service.status("a")["state"] == "running"
+    assert service.status("a")["cost"]["actual"] == "0.00012"
+    service.run()
+    assert service.status("a")["cost"]["actual"] == "0.00024"
+
+
+def test_what_failed_costs_nothing_and_its_second_try_is_counted(service: Service) -> None:
+    service.ports.prices.known = {"gpt-5-mini": price("1", "10")}
+    seen: list[str] = []
+
+    def provider(api: InMemoryBatchApi, batch_id: str) -> object:
+        seen.append(batch_id)
+        return api.expire(batch_id, done=0.4) if len(seen) == 1 else api.finish(batch_id)
+
+    service.drop("a.jsonl", requests(3))
+    service.run(provider)
+    assert len(seen) == 2
+    assert service.status("a")["cost"]["actual"] == "0.00018"
+
+
+def test_a_job_over_the_stacks_cap_ends_at_once_with_a_reason_and_no_batch() -> None:
+    service = Service(MAX_COST_USD="0.01")
+    service.ports.prices.known = {"gpt-5-mini": price("1", "10")}
+    job_id = service.drop("a.jsonl", requests(3))
+    service.run()
+    status = service.status("a")
+    assert (status["state"], status["code"]) == ("failed", "over_cost_cap")
+    assert status["cost"]["cap"] == "0.01"
+    assert not service.api.batches
+    assert service.job(job_id).state is JobState.FAILED
+    assert [told.code for told in service.ports.messages.ended] == ["over_cost_cap"]
+    service.drop("a.jsonl", requests(3), {"max-cost-usd": "1"})
+    service.run()
+    assert service.status("a")["state"] == "completed"
+
+
+def test_a_model_without_a_price_is_run_and_its_cost_is_unknown(service: Service) -> None:
+    service.drop("a.jsonl", [request("a", model="llama3.2")])
+    service.run()
+    cost = service.status("a")["cost"]
+    assert (cost["estimated"], cost["actual"]) == ("unknown", "unknown")
