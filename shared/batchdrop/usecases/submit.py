@@ -1,4 +1,4 @@
-"""Turn an admitted batch into one OpenAI batch, and no more than one (DESIGN: intent before create)."""
+"""Turn an admitted batch into one OpenAI batch, and no more than one: the intent is recorded before the create."""
 
 from __future__ import annotations
 
