@@ -85,5 +85,6 @@ def _environment(where: Place, port: int) -> dict[str, str]:
         "AUTH": "true",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
+        "LOCAL_ACCESS_LOG": str(where.log("access")),
         "LOCAL_LAMBDA_PYTHON": str(Path(__file__).with_name("lambda-python.sh")),
     }

@@ -10,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.access.emulated import noted
+from tests.access.granted import BY_LAMBDA, FUNCTIONS, granted, grants_for
+from tests.template.reading import Template, transformed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -17,6 +21,21 @@ if TYPE_CHECKING:
 
 SAMPLE = (Path(__file__).parents[2] / "events" / "sample.jsonl").read_bytes()
 DEAD_LETTERS = ("PlanDeadLettersUrl", "SubmitDeadLettersUrl", "CollectDeadLettersUrl")
+
+#: What these jobs have no need of, or what the local cloud does not ask for where S3 does: tests/functions use it all.
+NOT_NEEDED_HERE = {
+    ("submitter", "dynamodb:Query", "index/due"),
+    ("submitter", "s3:AbortMultipartUpload", "work/*"),
+    ("poller", "sqs:SendMessage", "plan"),
+    ("collector", "s3:AbortMultipartUpload", "work/*"),
+    ("collector", "s3:AbortMultipartUpload", "output/*"),
+    ("collector", "s3:ListMultipartUploadParts", "output/*"),
+    ("submitter", "s3:ListBucket", "input"),
+    ("submitter", "s3:ListBucket", "output"),
+    ("submitter", "s3:ListBucket", "work"),
+    ("poller", "s3:ListBucket", "output"),
+    ("collector", "s3:ListBucket", "input"),
+}
 
 
 def request(custom_id: object, *, model: str = "gpt-5-mini", **body: Any) -> bytes:
@@ -222,3 +241,21 @@ def test_nothing_ended_on_a_dead_letter_queue_and_no_content_in_a_log(world: Wor
     assert "sk-local" not in logs
     assert '"level":"ERROR"' not in logs
     assert "access_denied" not in logs
+
+
+def test_the_local_cloud_saw_every_permission_used(world: World, request: pytest.FixtureRequest) -> None:
+    here = {item.name for item in request.session.items if item.path == request.path}
+    if len({name.partition("[")[0] for name in here}) < sum(name.startswith("test_") for name in globals()):
+        pytest.skip("it takes all tests of this file")
+    template = Template(transformed(), {})
+    uses = list(noted(world.place.log("access"), "e2e"))
+    for function in FUNCTIONS:
+        grants = granted(template, function)
+        found = {use: grants_for(use, grants) for named, use in uses if named == function}
+        assert [use for use, by in found.items() if not by] == []
+        unused = {grant for grant in grants - set().union(*found.values()) if grant[0] not in BY_LAMBDA}
+        assert {(function, action, _short(arn)) for action, arn in unused} <= NOT_NEEDED_HERE
+
+
+def _short(arn: str) -> str:
+    return arn.removeprefix("arn:of:Table.Arn/").rpartition("drops-")[2].replace("-123456789012", "")

@@ -29,3 +29,4 @@ def stack(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     server.admin.reset()
     with mock_aws(config=NO_DOCKER), Stack(server, monkeypatch) as made:
         yield made
+        assert not made.denied(), "the template does not grant it"

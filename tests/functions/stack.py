@@ -6,16 +6,22 @@ import io
 import json
 import zipfile
 from dataclasses import dataclass
+from http import HTTPStatus
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Self
 
 import boto3
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 
 import collector
 import poller
 import submitter
 from local.openai.server import Server
+from tests.access.actions import Use, to_be_told_that_it_is_not_there, uses
+from tests.access.granted import granted, grants_for
 from tests.contract.conftest import SCHEMA
+from tests.template.reading import Template, transformed
 from tests.unit.test_settings import ENV
 
 if TYPE_CHECKING:
@@ -61,6 +67,9 @@ class Stack:
             "POWERTOOLS_SERVICE_NAME": "batchdrop",
             **{f"{name.upper()}_QUEUE_URL": url for name, url in self.queues.items()},
         }
+        self.used: dict[str, set[Use]] = {module.__name__: set() for module in HANDLERS}
+        self._running = ""
+        self._watch(monkeypatch)
         self.log = io.StringIO()
         for module in HANDLERS:
             monkeypatch.setattr(module.logger.registered_handler, "stream", self.log)
@@ -68,16 +77,20 @@ class Stack:
             monkeypatch.setenv(name, value)
 
     def __enter__(self) -> Self:
-        self._forget()
+        self.forget()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._forget()
+        self.forget()
 
     def call(self, function: str, event: dict[str, Any]) -> Any:
         """Invoke a handler."""
         module = next(module for module in HANDLERS if module.__name__ == function)
-        return module.handler(event, Context())
+        self._running = function
+        try:
+            return module.handler(event, Context())
+        finally:
+            self._running = ""
 
     def drop(self, key: str, body: bytes) -> str:
         """Put an input without telling anybody; its version."""
@@ -97,6 +110,13 @@ class Stack:
                 if status["state"] in ("completed", "failed", "cancelled"):
                     return status
         raise AssertionError(f"{stem} has not ended: {self.outputs()}")
+
+    def forget(self) -> None:
+        """What the functions' processes hold: the next calls start anew."""
+        for module in HANDLERS:
+            if module.app.cache_info().currsize:
+                module.app().ports.api.close()
+            module.app.cache_clear()
 
     def received(self, queue: str) -> list[str]:
         """The bodies of the messages that wait; they are taken off."""
@@ -121,6 +141,16 @@ class Stack:
     def items(self) -> list[dict[str, Any]]:
         return self.dynamodb.scan(TableName=ENV["TABLE_NAME"])["Items"]
 
+    def denied(self) -> set[Use]:
+        """What a function has used and the template does not allow its role."""
+        template = Template(transformed(), {})
+        return {
+            use
+            for function, used in self.used.items()
+            for use in used
+            if not grants_for(use, granted(template, function))
+        }
+
     def _make_buckets(self) -> None:
         for bucket in (INPUT, OUTPUT, WORK):
             self.s3.create_bucket(Bucket=bucket)
@@ -137,11 +167,23 @@ class Stack:
         events.put_targets(Rule="all", Targets=[{"Id": "listener", "Arn": arn}])
         return url
 
-    def _forget(self) -> None:
-        for module in HANDLERS:
-            if module.app.cache_info().currsize:
-                module.app().ports.api.close()
-            module.app.cache_clear()
+    def _watch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Note what each function's role is used for."""
+        send = BaseClient._make_api_call  # type: ignore[attr-defined]
+
+        def watched(client: BaseClient, operation: str, call: dict[str, Any]) -> Any:
+            service = client.meta.service_model.service_name
+            used = self.used.get(self._running, set())
+            if self._running:
+                used.update(uses(service, operation, call))  # before: botocore changes the call
+            try:
+                return send(client, operation, call)
+            except ClientError as error:
+                if service == "s3" and error.response["ResponseMetadata"]["HTTPStatusCode"] == HTTPStatus.NOT_FOUND:
+                    used.update(to_be_told_that_it_is_not_there(call))
+                raise
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", watched)
 
 
 def _make_poller() -> None:

@@ -20,14 +20,11 @@ BUS = "arn:aws:events:eu-central-1:123456789012:event-bus/default"
 TABLE, SECRET = "arn:of:Table.Arn", "arn:of:Secret.Id"
 
 CONSUME = {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
-LEDGER = {"dynamodb:" + name for name in ("ConditionCheckItem", "GetItem", "PutItem", "Query", "UpdateItem")}
+LEDGER = {"dynamodb:" + name for name in ("GetItem", "PutItem", "Query", "UpdateItem")}
 LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 READ_VERSIONS = {"s3:GetObject", "s3:GetObjectVersion"}
 STATUS = {"s3:GetObject", "s3:PutObject"}
-WRITE = {
-    "s3:" + name
-    for name in ("AbortMultipartUpload", "DeleteObject", "GetObject", "ListMultipartUploadParts", "PutObject")
-}
+WRITE = {"s3:" + name for name in ("AbortMultipartUpload", "DeleteObject", "GetObject", "PutObject")}
 KEY = {"secretsmanager:GetSecretValue"}
 
 ALLOWED = {
@@ -55,7 +52,7 @@ ALLOWED = {
         INPUT: {"s3:ListBucketVersions"},
         OUTPUT: {"s3:ListBucket"},
         f"{OUTPUT}/*.status.json": STATUS,
-        TABLE: LEDGER,
+        TABLE: LEDGER | {"dynamodb:ConditionCheckItem"},
         f"{TABLE}/index/due": {"dynamodb:Query"},
         SECRET: KEY,
     },
@@ -63,9 +60,9 @@ ALLOWED = {
         "arn:of:CollectorLogs.Arn": LOG,
         COLLECT: CONSUME,
         INPUT: {"s3:ListBucket"},
-        f"{INPUT}/*": READ_VERSIONS,
+        f"{INPUT}/*": {"s3:GetObjectVersion"},
         OUTPUT: {"s3:ListBucket"},
-        f"{OUTPUT}/*": WRITE | {"s3:GetObjectVersion"},
+        f"{OUTPUT}/*": WRITE | {"s3:ListMultipartUploadParts"},
         WORK: {"s3:ListBucket"},
         f"{WORK}/*": WRITE,
         TABLE: LEDGER,
