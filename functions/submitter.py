@@ -39,6 +39,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
 
 def take(message: events.Event, deadline: Deadline) -> None:
     match message:
+        case events.Dropped() if not app().serves(message):
+            logger.warning("not ours", extra=telemetry.about(message) | {"account": message.account})
         case events.Dropped() if naming.to_cancel(message.key):
             stopped = app().cancel.dropped(message.bucket, message.key, message.version_id)
             logger.info("cancel", extra=telemetry.about(message) | {"cancelled": stopped})

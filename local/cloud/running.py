@@ -154,11 +154,18 @@ def _wait_until_ready(clients: Clients, deployment: Deployment) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         mappings = clients.functions.list_event_source_mappings()["EventSourceMappings"]
-        notified = clients.s3.get_bucket_notification_configuration(Bucket=deployment.outputs["InputBucketName"])
-        if notified.get("QueueConfigurations") and all(mapping.get("State") == "Enabled" for mapping in mappings):
+        if _is_notified(clients, deployment) and all(mapping.get("State") == "Enabled" for mapping in mappings):
             return
         time.sleep(0.05)
     raise Trouble("The stack is deployed, but its functions do not take events.")
+
+
+def _is_notified(clients: Clients, deployment: Deployment) -> bool:
+    """Whether the input bucket tells the queue. One that the stack has not made is its owner's matter."""
+    if "InputBucket" not in deployment.resources:
+        return True
+    bucket = deployment.outputs["InputBucketName"]
+    return bool(clients.s3.get_bucket_notification_configuration(Bucket=bucket).get("QueueConfigurations"))
 
 
 def _describe(endpoint_url: str, deployment: Deployment, base_url: str) -> Stack:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from batchdrop.adapters.clock import Context
+    from batchdrop.core.events import Dropped
     from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, Messages, ObjectStore, Prices
 
 
@@ -128,6 +129,11 @@ class App:
 
     settings: Settings
     ports: Ports
+
+    def serves(self, event: Dropped) -> bool:
+        """Whether it comes from our input bucket, in our account."""
+        ours = event.account in (None, self.settings.account_id)
+        return ours and event.bucket == self.settings.input_bucket
 
     @cached_property
     def plan(self) -> Plan:

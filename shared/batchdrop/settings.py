@@ -14,12 +14,14 @@ from batchdrop.core.model import InvalidLines, Options
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_BUCKETS = ("INPUT_BUCKET", "OUTPUT_BUCKET", "WORK_BUCKET")
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Field names are the variables' names in lower case; ``template.yaml`` sets each of them for each function."""
 
+    account_id: str
     table_name: str
     input_bucket: str
     output_bucket: str
@@ -75,6 +77,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         url = urlsplit(self.openai_base_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
             raise Misconfigured("invalid_setting", "OPENAI_BASE_URL must be https, or http on loopback")
+        if len({self.input_bucket, self.output_bucket, self.work_bucket}) < len(_BUCKETS):
+            raise Misconfigured(
+                "invalid_setting",
+                f"{', '.join(_BUCKETS)} must be three buckets: results in the input bucket would be run as files",
+            )
         bounds = {
             "max_requests_per_batch": (1, limits.REQUESTS_PER_BATCH),
             "max_bytes_per_batch": (1, limits.BYTES_PER_BATCH),

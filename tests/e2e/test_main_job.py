@@ -234,6 +234,22 @@ def test_small_batches_and_an_answer_to_the_create_that_was_lost(stack_with: Cal
     assert world.openai.count("batches.create", effect=True) == 9
 
 
+def test_buckets_that_are_there_already(stack_with: Callable[..., World]) -> None:
+    """The emulator's EventBridge does not name the version: it is asked for."""
+    world = stack_with(ExistingInputBucket="our-drops", ExistingOutputBucket="our-answers")
+    s3 = world.clients.s3
+    for bucket in ("our-drops", "our-answers"):
+        s3.create_bucket(Bucket=bucket)
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_bucket_notification_configuration(
+        Bucket="our-drops", NotificationConfiguration={"EventBridgeConfiguration": {}}
+    )
+    world.drop("given/a.jsonl", requests(2, "given"))
+    assert world.wait("given/a")["counts"]["completed"] == 2
+    assert ids(world, "given/a.results.jsonl") == names(2, "given")
+    assert "access_denied" not in world.logs()
+
+
 def test_nothing_ended_on_a_dead_letter_queue_and_no_content_in_a_log(world: World) -> None:
     assert {queue: world.waiting(queue) for queue in DEAD_LETTERS} == dict.fromkeys(DEAD_LETTERS, 0)
     logs = world.logs(last=10_000)

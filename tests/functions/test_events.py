@@ -53,9 +53,13 @@ def test_an_event_about_a_dropped_file_starts_its_job(stack: Stack, name: str, k
     assert job["state"]["S"] == "running"
 
 
-@pytest.mark.parametrize("name", ["submitter-s3-test-event", "submitter-s3-ignored", "submitter-s3-foreign-bucket"])
-def test_what_is_no_input_starts_nothing(stack: Stack, name: str) -> None:
+NOTHING = ["eventbridge-foreign-account", "s3-foreign-bucket", "s3-ignored", "s3-test-event"]
+
+
+@pytest.mark.parametrize("name", [f"submitter-{name}" for name in NOTHING])
+def test_what_is_no_input_of_ours_starts_nothing(stack: Stack, name: str) -> None:
     stack.drop("x.jsonl", SAMPLE)
+    stack.drop("reviews/sample.jsonl", SAMPLE)
     stack.call("submitter", event(name))
     assert stack.items() == []
 

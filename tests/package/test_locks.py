@@ -15,6 +15,7 @@ LOCKS = {
     "requirements-dev.txt": "dev",
     "shared/requirements.txt": "",
     "local/requirements-lambda.txt": "lambda",
+    "local/requirements-checks.txt": "checks",
     "local/requirements-ministack.txt": "ministack",
     "local/requirements-sam.txt": "sam",
 }

@@ -11,6 +11,9 @@ from tests.template.reading import Template, transformed
 HERE = Path(__file__).parent
 GIVEN = {
     "OpenAIApiKeySecretArn": "arn:aws:secretsmanager:eu-central-1:123456789012:secret:openai-a1b2c3",
+    "KmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/0b1c2d3e",
+    "ExistingInputBucket": "our-drops",
+    "ExistingOutputBucket": "our-answers",
     "AlarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:alarms",
 }
 

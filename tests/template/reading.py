@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 CODE = "s3://artifacts/code"
 ACCOUNT, REGION, STACK = "123456789012", "eu-central-1", "drops"
-_PSEUDO = {"AWS::AccountId": ACCOUNT, "AWS::Region": REGION, "AWS::StackName": STACK, "AWS::Partition": "aws"}
+_PSEUDO = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Region": REGION,
+    "AWS::StackName": STACK,
+    "AWS::Partition": "aws",
+    "AWS::URLSuffix": "amazonaws.com",
+}
 _NOTHING = object()
 
 
@@ -117,12 +123,13 @@ class Template:
         return "Condition" not in resource or self._holds(resource["Condition"])
 
     def _holds(self, condition: str) -> bool:
-        return bool(self._judge(self.document["Conditions"][condition]))
+        return bool(self.judge(self.document["Conditions"][condition]))
 
-    def _judge(self, test: Mapping[str, Any]) -> bool:
+    def judge(self, test: Mapping[str, Any]) -> bool:
+        """Whether a condition holds."""
         ((name, arguments),) = test.items()
         if name == "Fn::Not":
-            return not self._judge(arguments[0])
+            return not self.judge(arguments[0])
         assert name == "Fn::Equals", name
         left, right = self.resolve(arguments)
         return bool(left == right)

@@ -98,8 +98,18 @@ def test_no_role_holds_a_wildcard(template: Template) -> None:
 
 
 def test_the_schedule_may_invoke_the_poller_and_nothing_else(template: Template) -> None:
-    (statement,) = template.statements("PollerTickRole")
+    (statement,) = template.statements("TickRole")
     assert (statement["Action"], statement["Resource"]) == ("lambda:InvokeFunction", "arn:of:Poller.Arn")
+    (schedule,) = template.of_type("AWS::Scheduler::Schedule").values()
+    assert schedule["Target"]["RoleArn"] == "arn:of:TickRole.Arn"
+    assert set(template.of_type("AWS::IAM::Role")) == {"TickRole", *(f"{name}Role" for name in ALLOWED)}
+
+
+def test_the_role_of_the_schedule_is_for_schedules_of_this_account(template: Template) -> None:
+    (trust,) = template.properties("TickRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    group = "arn:aws:scheduler:eu-central-1:123456789012:schedule-group/default"
+    assert trust["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012", "aws:SourceArn": group}}
 
 
 @pytest.mark.parametrize("name", ALLOWED)

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 DEFAULTS = {
     "OpenAIBaseUrl": "https://api.openai.com/v1",
     "OpenAIApiKeySecretArn": "",
+    "KmsKeyArn": "",
+    "ExistingInputBucket": "",
+    "ExistingOutputBucket": "",
     "MaxRequestsPerBatch": 50000,
     "MaxBytesPerBatch": 200000000,
     "MaxAttempts": 3,

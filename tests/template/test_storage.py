@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from tests.template.reading import listed
-
-if TYPE_CHECKING:
-    from tests.template.reading import Template
+from tests.template.reading import Template, listed
 
 BUCKETS = ("InputBucket", "OutputBucket", "WorkBucket")
+KEY = "arn:aws:kms:eu-central-1:123456789012:key/0b1c2d3e"
 TLS_ONLY = {"Bool": {"aws:SecureTransport": "false"}}
 
 
@@ -28,6 +24,28 @@ def test_a_bucket_is_encrypted_owned_by_us_and_closed_to_the_public(template: Te
     closed = bucket["PublicAccessBlockConfiguration"]
     assert len(closed) == 4
     assert all(closed.values())
+
+
+def test_a_key_that_is_given_encrypts_buckets_table_and_secret(template: Template) -> None:
+    given = Template(template.document, {"KmsKeyArn": KEY})
+    for name in BUCKETS:
+        (rule,) = given.properties(name)["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": KEY}
+        assert rule == {"ServerSideEncryptionByDefault": by_default, "BucketKeyEnabled": True}
+    assert given.properties("Table")["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": KEY,
+    }
+    assert given.properties("Secret")["KmsKeyId"] == KEY
+    for queue in given.of_type("AWS::SQS::Queue").values():
+        assert queue["SqsManagedSseEnabled"], "S3 and EventBridge cannot send to a queue under another key"
+        assert "KmsMasterKeyId" not in queue
+
+
+def test_no_key_that_is_given_leaves_the_services_their_own(template: Template) -> None:
+    assert "SSESpecification" not in template.properties("Table")
+    assert "KmsKeyId" not in template.properties("Secret")
 
 
 @pytest.mark.parametrize("name", BUCKETS)

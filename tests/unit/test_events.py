@@ -40,8 +40,9 @@ def test_the_test_event_that_s3_sends_at_deployment_is_no_drop() -> None:
 
 def test_eventbridge_says_the_key_as_it_is() -> None:
     detail = {"bucket": {"name": "in"}, "object": {"key": "a+b%2F.jsonl", "version-id": "v1"}}
-    body = json.dumps({"source": "aws.s3", "detail-type": "Object Created", "detail": detail})
-    assert parse(body) == [Dropped("in", "a+b%2F.jsonl", "v1")]
+    about = {"source": "aws.s3", "account": "123456789012", "detail-type": "Object Created"}
+    body = json.dumps(about | {"detail": detail})
+    assert parse(body) == [Dropped("in", "a+b%2F.jsonl", "v1", "123456789012")]
 
 
 def test_a_drop_that_the_sweep_found_reads_like_s3s_own() -> None:

@@ -11,6 +11,7 @@ from batchdrop.core.model import InvalidLines, Options
 from batchdrop.settings import Settings
 
 ENV = {
+    "ACCOUNT_ID": "123456789012",
     "TABLE_NAME": "table",
     "INPUT_BUCKET": "in",
     "OUTPUT_BUCKET": "out",
@@ -62,6 +63,9 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("MAX_COST_USD", "ten"),
         ("OPENAI_BASE_URL", "http://example.com/v1"),
         ("OPENAI_BASE_URL", "file:///etc/passwd"),
+        ("OUTPUT_BUCKET", "in"),
+        ("WORK_BUCKET", "in"),
+        ("WORK_BUCKET", "out"),
     ],
 )
 def test_a_wrong_value_is_refused(name: str, value: str) -> None:

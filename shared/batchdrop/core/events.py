@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """An object was created: S3 says so, or the poller's sweep. ``version_id`` is None where it is not said: ask."""
+    """An object was created: S3 says so, or the poller's sweep. ``version_id`` is None where it is not said: ask.
+
+    ``account``: the bucket's, where it is said.
+    """
 
     bucket: str
     key: str
     version_id: str | None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,4 +71,5 @@ def _eventbridge(message: Mapping[str, Any]) -> Iterator[Dropped]:
     """EventBridge's: keys come as they are."""
     if message.get("detail-type") == "Object Created":
         thing = message["detail"]["object"]
-        yield Dropped(message["detail"]["bucket"]["name"], thing["key"], thing.get("version-id"))
+        bucket = message["detail"]["bucket"]["name"]
+        yield Dropped(bucket, thing["key"], thing.get("version-id"), message.get("account"))
