@@ -87,6 +87,7 @@ lock: .venv/stamp  ## write the locks anew from pyproject.toml
 	@$(LOCK) --constraints requirements-dev.txt --group lambda --output-file local/requirements-lambda.txt
 	@$(LOCK) --upgrade --group ministack --output-file local/requirements-ministack.txt
 	@$(LOCK) --upgrade --group sam --output-file local/requirements-sam.txt
+	@$(LOCK) --upgrade --group checks --output-file local/requirements-checks.txt
 
 # pip only brings uv, at the version and with the hashes of the lock.
 .venv/stamp: requirements-dev.txt
