@@ -338,12 +338,16 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What fetching one batch gave. completed + failed + repeated = its requests."""
+    """What fetching one batch gave. completed + failed + repeated = its requests.
+
+    ``long_usage``: the part of ``usage`` that is of prompts above the length at which its model costs more.
+    """
 
     completed: int
     failed: int
     repeated: int
     usage: Usage
+    long_usage: Usage | None = None
 
 
 class Ledger(Protocol):

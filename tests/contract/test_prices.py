@@ -82,6 +82,20 @@ def test_the_length_of_one_prompt_is_not_that_of_all_together() -> None:
     assert known("gpt-5.4").of(Usage(input_tokens=MILLION, output_tokens=100_000)) == 1_000 * one
 
 
+def test_a_request_with_a_long_prompt_costs_what_the_table_says() -> None:
+    price, used = known("gpt-5.4"), Usage(input_tokens=300_000, cached_input_tokens=9_000, output_tokens=500)
+    own = listed("gpt-5.4", BATCH, input_tokens=300_000, cache_read_tokens=9_000, output_tokens=500)
+    assert price.spent(used, used) == own > price.of(used)
+    assert price.above == 272_000
+    assert (known("gpt-5-mini").above, known("gpt-5-mini").beyond) == (None, None)
+
+
+def test_half_of_the_standard_prices_is_half_of_each() -> None:
+    price, used = known("gpt-5.1-codex-mini"), Usage(input_tokens=1_000, cached_input_tokens=400, output_tokens=10)
+    own = listed("gpt-5.1-codex-mini", input_tokens=1_000, cache_read_tokens=400, output_tokens=10)
+    assert price.of(used) == own / 2
+
+
 @pytest.mark.parametrize("model", ["text-embedding-3-small", "text-embedding-3-large"])
 def test_without_a_batch_rate_openai_takes_half(model: str) -> None:
     price = known(model)

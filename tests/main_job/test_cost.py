@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from batchdrop.core.states import JobState
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.prices import price
@@ -41,6 +43,17 @@ def test_the_status_tells_what_was_spent_so_far() -> None:
     assert service.status("a")["cost"]["actual"] == "0.00012"
     service.run()
     assert service.status("a")["cost"]["actual"] == "0.00024"
+
+
+def test_a_long_prompt_is_paid_for_as_one(service: Service) -> None:
+    """The provider's prompts have ten tokens each."""
+    for above, dollars in ((9, "0.00032"), (10, "0.00012")):
+        known = msgspec.structs.replace(price("1", "10"), above=above, beyond=price("1", "30"))
+        service.ports.prices.known = {"gpt-5-mini": known}
+        job_id = service.drop(f"{above}.jsonl", requests(2))
+        service.run()
+        assert service.status(str(above))["cost"]["actual"] == dollars
+        assert service.job(job_id).usage["gpt-5-mini"].output_tokens == 10
 
 
 def test_what_failed_costs_nothing_and_its_second_try_is_counted(service: Service) -> None:

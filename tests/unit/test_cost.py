@@ -10,7 +10,7 @@ import pytest
 from batchdrop.core import cost
 from batchdrop.core.errors import Rejected
 from batchdrop.core.model import Counts, Job, Options, Usage, attributes, from_attributes
-from batchdrop.core.pricing import Estimate, Price, dollars
+from batchdrop.core.pricing import Estimate, Price, Rates, dollars
 from tests import samples
 from tests.fakes.prices import price
 
@@ -62,6 +62,31 @@ def test_tokens_are_paid_by_their_kind_to_the_last_digit() -> None:
         reasoning_tokens=5,
     )
     assert rates.of(used) == Decimal("0.087507375")
+
+
+LONG = Price(
+    input=Decimal(1),
+    cached_input=Decimal(1),
+    cache_write=Decimal(1),
+    output=Decimal(10),
+    basis="batch prices",
+    above=200,
+    beyond=Rates(input=Decimal(2), cached_input=Decimal(2), cache_write=Decimal(2), output=Decimal(15)),
+)
+
+
+def test_answers_to_long_prompts_cost_more_and_the_others_do_not() -> None:
+    usage = {"a": Usage(requests=3, input_tokens=3 * 10**6, output_tokens=3 * 10**6)}
+    long = {"a": Usage(requests=1, input_tokens=2 * 10**6, output_tokens=10**6)}
+    told = cost.report(job(prices={"a": LONG}, usage=usage, long_usage=long))
+    assert told["actual"] == "40.00"
+    assert told["note"] == "Of answers to long prompts, at higher rates: 1 of a."
+
+
+def test_an_estimate_takes_prompts_to_be_long_where_they_are_on_average() -> None:
+    short = Estimate(requests=10, input_tokens=2_000, read=10, output_tokens=10**6)
+    assert LONG.estimated(short) == Decimal("10.002")
+    assert LONG.estimated(short + Estimate(input_tokens=1)) == Decimal("15.004002")
 
 
 def test_cached_tokens_beyond_the_input_give_no_money_back() -> None:

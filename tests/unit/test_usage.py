@@ -84,6 +84,14 @@ def test_a_tally_is_the_sum_of_what_was_added() -> None:
     assert tally.usage == Usage(requests=3, input_tokens=6, output_tokens=3)
 
 
+def test_answers_to_long_prompts_are_also_counted_apart() -> None:
+    tally = usage.Tally(above=10)
+    for prompt in (10, 11, 30):
+        tally.add(usage.Reported(prompt_tokens=prompt, completion_tokens=1))
+    assert tally.usage == Usage(requests=3, input_tokens=51, output_tokens=3)
+    assert tally.long_usage == Usage(requests=2, input_tokens=41, output_tokens=2)
+
+
 def test_an_answer_that_failed_is_not_one_that_should_have_reported_tokens() -> None:
     sieve = Sieve({"a": 0})
     sieve.take(answers.record("a", "x", "y"))

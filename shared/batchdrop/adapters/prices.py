@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from batchdrop.core.pricing import Price
+from batchdrop.core.pricing import Price, Rates
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from genai_prices.types import ModelPrice, PriceCalculation, PriceVariant
+    from genai_prices.types import ModelPrice, PriceCalculation, PriceVariant, TieredPrices
 
 _BATCH = {"processing": "batch"}
 #: Where a batch is half the standard price, as their guides say ("50% cost discount compared to synchronous APIs",
@@ -46,7 +46,9 @@ class TablePrices:
         if variant := _in_batches(found, now):
             return _in_batch(found.model.get_prices(now, _BATCH), variant.prices, f"batch prices, {source}")
         if found.provider.id in _HALF_PRICE:
-            return _halved(found.model_price, f"half of the standard prices, {source}")
+            return _price(
+                found.model_price, found.model_price, Decimal("0.5"), f"half of the standard prices, {source}"
+            )
         return None
 
 
@@ -66,32 +68,37 @@ def _in_batches(found: PriceCalculation, now: datetime) -> PriceVariant | None:
 
 def _in_batch(prices: ModelPrice, named: ModelPrice, basis: str) -> Price | None:
     """A batch rate for cached tokens that the provider does not publish is none: they cost as any other."""
-    is_own = _rate(named, "input_mtok") is None
-    return _price(prices, basis, caching=prices if is_own else named)
+    is_own = _at(None, named, "input_mtok") is None
+    return _price(prices, prices if is_own else named, Decimal(1), basis)
 
 
-def _halved(prices: ModelPrice, basis: str) -> Price | None:
-    full = _price(prices, basis, caching=prices)
-    if full is None:
+def _price(prices: ModelPrice, caching: ModelPrice, part: Decimal, basis: str) -> Price | None:
+    """``part`` of the rates that the table has; None for a model that is not paid for by the token."""
+    base = _rates(prices, caching, part, None)
+    if base is None:
         return None
-    rates = (full.input / 2, full.cached_input / 2, full.cache_write / 2, full.output / 2)
-    return Price(input=rates[0], cached_input=rates[1], cache_write=rates[2], output=rates[3], basis=basis)
+    starts = {tier.start for rate in vars(prices).values() for tier in getattr(rate, "tiers", ())}
+    above = min(starts, default=None)
+    beyond = None if above is None else _rates(prices, caching, part, max(starts))
+    own = {name: getattr(base, name) for name in base.__struct_fields__}
+    return Price(**own, basis=basis, above=above, beyond=beyond)
 
 
-def _price(prices: ModelPrice, basis: str, *, caching: ModelPrice) -> Price | None:
-    """None for a model that is not paid for by the token."""
-    read, write = _rate(prices, "input_mtok", "input_image_mtok"), _rate(prices, "output_mtok", "output_image_mtok")
+def _rates(prices: ModelPrice, caching: ModelPrice, part: Decimal, tier: int | None) -> Rates | None:
+    read, write = (
+        _at(tier, prices, "input_mtok", "input_image_mtok"),
+        _at(tier, prices, "output_mtok", "output_image_mtok"),
+    )
     if read is None and write is None:
         return None
     read = read or _ZERO
-    cached = _rate(caching, "cache_read_mtok", "cache_image_read_mtok")
-    to_cache = _rate(caching, "cache_write_mtok")
-    return Price(
-        input=read,
-        cached_input=read if cached is None else cached,
-        cache_write=read if to_cache is None else to_cache,
-        output=write or _ZERO,
-        basis=basis,
+    cached = _at(tier, caching, "cache_read_mtok", "cache_image_read_mtok")
+    to_cache = _at(tier, caching, "cache_write_mtok")
+    return Rates(
+        input=part * read,
+        cached_input=part * (read if cached is None else cached),
+        cache_write=part * (read if to_cache is None else to_cache),
+        output=part * (write or _ZERO),
     )
 
 
@@ -103,7 +110,13 @@ def _free() -> Price:
     return Price(input=_ZERO, cached_input=_ZERO, cache_write=_ZERO, output=_ZERO, basis="free")
 
 
-def _rate(prices: ModelPrice, *names: str) -> Decimal | None:
-    """The highest of the rates: text and images are counted together. Of tiers by length of the prompt, the first."""
+def _at(tier: int | None, prices: ModelPrice, *names: str) -> Decimal | None:
+    """The highest of the rates: text and images are counted together. ``tier``: of prompts of more tokens than that."""
     found = [getattr(prices, name) for name in names]
-    return max((getattr(rate, "base", rate) for rate in found if rate is not None), default=None)
+    return max((_of_tier(rate, tier) for rate in found if rate is not None), default=None)
+
+
+def _of_tier(rate: Decimal | TieredPrices, tier: int | None) -> Decimal:
+    if isinstance(rate, Decimal):
+        return rate
+    return next((one.price for one in rate.tiers if one.start == tier), rate.base)

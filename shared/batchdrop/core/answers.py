@@ -152,13 +152,13 @@ class Sieve:
     """Of all lines of a batch's files, in the order that they come, the first final one of each request.
 
     ``ids``: the batch's custom ids with their ordinals, from 0. ``run_only``: a line that says only that its request
-    was not run is no answer.
+    was not run is no answer. ``long_above``: prompts of more tokens are also counted apart.
     """
 
-    def __init__(self, ids: Mapping[str, int], *, run_only: bool = False) -> None:
+    def __init__(self, ids: Mapping[str, int], *, run_only: bool = False, long_above: int | None = None) -> None:
         self._run_only = run_only
         self._ids = ids
-        self._tally = Tally()
+        self._tally = Tally(long_above)
         self.settled = bytearray(len(ids))  #: by ordinal: 1 once there is a final record
         self.completed = 0
         self.failed = 0
@@ -190,6 +190,10 @@ class Sieve:
     @property
     def usage(self) -> Usage:
         return self._tally.usage
+
+    @property
+    def long_usage(self) -> Usage:
+        return self._tally.long_usage
 
     @property
     def missing(self) -> list[int]:

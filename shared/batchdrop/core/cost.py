@@ -72,7 +72,7 @@ def _estimated(job: Job, model: str) -> Decimal | None:
 
 def _actual(job: Job, model: str) -> Decimal | None:
     price = job.prices.get(model)
-    return price.of(job.usage.get(model, Usage())) if price else None
+    return price.spent(job.usage.get(model, Usage()), job.long_usage.get(model, Usage())) if price else None
 
 
 def _rates(job: Job, model: str) -> dict[str, Any]:
@@ -100,6 +100,8 @@ def _notes(job: Job, models: list[str]) -> Iterator[str]:
     silent = {model: job.usage[model].unreported for model in job.usage if _is_silent(job, model)}
     if silent:
         yield f"Without answers that report no tokens: {_listed([f'{n:,} of {model}' for model, n in silent.items()])}."
+    if long := [f"{usage.requests:,} of {model}" for model, usage in sorted(job.long_usage.items()) if usage.requests]:
+        yield f"Of answers to long prompts, at higher rates: {_listed(long)}."
     if job.counts.quarantined:
         yield f"Without the {job.counts.quarantined:,} quarantined requests."
 

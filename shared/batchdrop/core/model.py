@@ -78,6 +78,9 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     def __add__(self, other: Usage) -> Usage:
         return Usage(**{name: getattr(self, name) + getattr(other, name) for name in self.__struct_fields__})
 
+    def __sub__(self, other: Usage) -> Usage:
+        return Usage(**{name: getattr(self, name) - getattr(other, name) for name in self.__struct_fields__})
+
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     """How far a plan has come: byte ``offset`` (decompressed), lines, requests and chunks behind it."""
@@ -142,6 +145,7 @@ class Job(Item, frozen=True, kw_only=True):
     open_chunks: int = 0
     mapped_ids: int = 0
     usage: dict[str, Usage] = {}
+    long_usage: dict[str, Usage] = {}
     estimates: dict[str, Estimate] = {}
     prices: dict[str, Price] = {}
     cost: dict[str, str] = {}

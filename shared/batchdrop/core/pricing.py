@@ -14,14 +14,13 @@ _MILLION = 1_000_000
 _SMALLEST = Decimal("0.000001")
 
 
-class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """US dollars for a million tokens of a model in a batch. ``basis``: where the rates are from, in words."""
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """US dollars for a million tokens."""
 
     input: Decimal
     cached_input: Decimal
     cache_write: Decimal
     output: Decimal
-    basis: str
 
     def of(self, usage: Usage) -> Decimal:
         """Cached tokens, and those written to the cache, are part of the input; reasoning is part of the output."""
@@ -34,8 +33,26 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
         )
         return dollars / _MILLION
 
+
+class Price(Rates, frozen=True, kw_only=True):
+    """What a model costs in a batch. ``basis``: where the rates are from, in words.
+
+    ``beyond``: the rates of a request, all of it, whose prompt has more than ``above`` tokens.
+    """
+
+    basis: str
+    above: int | None = None
+    beyond: Rates | None = None
+
+    def spent(self, usage: Usage, long_usage: Usage) -> Decimal:
+        """``long_usage``: the part of ``usage`` that is of such requests."""
+        return self.of(usage - long_usage) + (self.beyond or self).of(long_usage)
+
     def estimated(self, estimate: Estimate) -> Decimal:
-        return (self.input * estimate.input_tokens + self.output * estimate.most_output_tokens) / _MILLION
+        """Where prompts are too long on average, all are taken to be."""
+        is_long = self.above is not None and estimate.input_tokens > self.above * estimate.requests
+        rates = (self.beyond if is_long else None) or self
+        return (rates.input * estimate.input_tokens + rates.output * estimate.most_output_tokens) / _MILLION
 
     @property
     def is_free(self) -> bool:

@@ -34,32 +34,51 @@ _NONE = Details()
 
 
 class Tally:
-    """A running sum: one per batch, one addition per answer."""
+    """A running sum: one per batch, one addition per answer; those whose prompt is longer than ``above`` also apart."""
 
-    __slots__ = ("_cached", "_input", "_output", "_reasoning", "_requests", "_unreported", "_written")
+    __slots__ = (
+        "_above",
+        "_cached",
+        "_input",
+        "_long",
+        "_output",
+        "_reasoning",
+        "_requests",
+        "_silent",
+        "_written",
+    )
 
-    def __init__(self) -> None:
-        self._requests = self._unreported = 0
+    def __init__(self, above: int | None = None) -> None:
+        self._above = above
+        self._long = None if above is None else Tally()
+        self._requests = self._silent = 0
         self._input = self._cached = self._written = self._output = self._reasoning = 0
 
     def add(self, reported: Reported | None) -> None:
         if reported is None:
-            self._unreported += 1
+            self._silent += 1
             return
         inside = reported.input_tokens_details or reported.prompt_tokens_details or _NONE
         outside = reported.output_tokens_details or reported.completion_tokens_details or _NONE
         self._requests += 1
-        self._input += reported.input_tokens or reported.prompt_tokens or 0
+        prompt = reported.input_tokens or reported.prompt_tokens or 0
+        if self._long and self._above is not None and prompt > self._above:
+            self._long.add(reported)
+        self._input += prompt
         self._cached += inside.cached_tokens or 0
         self._written += inside.cache_write_tokens or 0
         self._output += reported.output_tokens or reported.completion_tokens or 0
         self._reasoning += outside.reasoning_tokens or 0
 
     @property
+    def long_usage(self) -> Usage:
+        return self._long.usage if self._long else Usage()
+
+    @property
     def usage(self) -> Usage:
         return Usage(
             requests=self._requests,
-            unreported=self._unreported,
+            unreported=self._silent,
             input_tokens=self._input,
             cached_input_tokens=self._cached,
             cache_write_tokens=self._written,

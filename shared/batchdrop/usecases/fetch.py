@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -74,19 +75,22 @@ class Fetch:
         ids = self._ids(batch)
         otherwise = None if batch.attempt < job.options.max_attempts else answers.NO_ANSWER
         stopped = answers.stopped(job)
-        sieve = self._store_answers(batch, ids, deadline, stopped or otherwise, run_only=stopped is not None)
+        price = job.prices.get(batch.model)
+        fresh = partial(Sieve, ids, run_only=stopped is not None, long_above=price.above if price else None)
+        sieve = self._store_answers(batch, fresh, list(ids), deadline, stopped or otherwise)
         missing = sieve.missing
         waves = [self._wave(batch, missing, attempt=batch.attempt + 1)] if missing else []
-        return self._record(batch, Fetched(sieve.completed, sieve.failed, len(missing), sieve.usage), waves)
+        fetched = Fetched(sieve.completed, sieve.failed, len(missing), sieve.usage, sieve.long_usage)
+        return self._record(batch, fetched, waves)
 
     def _store_answers(
-        self, batch: Batch, ids: dict[str, int], deadline: Deadline, otherwise: Otherwise, *, run_only: bool
+        self, batch: Batch, fresh: Callable[[], Sieve], ids: list[str], deadline: Deadline, otherwise: Otherwise
     ) -> Sieve:
         """Write the final records; ``otherwise``, if nothing goes again, is the error of what was never answered."""
         for attempt in range(DOWNLOADS):
-            sieve = Sieve(ids, run_only=run_only)
+            sieve = fresh()
             try:
-                self._write_answers(batch, self._sifted(batch, sieve, list(ids), otherwise))
+                self._write_answers(batch, self._sifted(batch, sieve, ids, otherwise))
             except RetryLater:
                 if attempt == DOWNLOADS - 1 or deadline.remaining() < RESTART_SECONDS:
                     raise

@@ -158,7 +158,8 @@ class _Planning:
         self.job = self._priced()
         cost.check(self.job)
         usage = {pair.model: Usage() for pair in sorted(self.pairs)}
-        running = replace(self.job, usage=usage, planned_at=self.plan.clock.now())
+        long_usage = {model: Usage() for model, price in self.job.prices.items() if price.beyond}
+        running = replace(self.job, usage=usage, long_usage=long_usage, planned_at=self.plan.clock.now())
         if not self.plan.ledger.start_job(running):
             return None
         self.plan.messages.tick()

@@ -187,6 +187,8 @@ class BatchWrites:
             ("counts", "retried"): fetched.repeated if run_again else 0,
         }
         add |= {("usage", batch.model, name): number for name, number in plain(fetched.usage).items()}
+        if fetched.long_usage and fetched.long_usage.requests:
+            add |= {("long_usage", batch.model, name): number for name, number in plain(fetched.long_usage).items()}
         return self._table.commit([*with_job(change, add=add), *(birth("B0", new) for new in born)])
 
     def split(self, batch: Batch, halves: Iterable[Batch]) -> bool:

@@ -89,6 +89,7 @@ class JobWrites:
             open_chunks=job.open_chunks,
             mapped_ids=job.mapped_ids,
             usage=_by_name(job.usage),
+            long_usage=_by_name(job.long_usage),
             estimates=_by_name(job.estimates),
             prices=_by_name(job.prices),
             cost=cost.summary(job),
