@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from batchdrop.adapters import dynamodb_pages
 from batchdrop.adapters.aws import code_of, is_busy
 from batchdrop.core.errors import RetryLater
 from batchdrop.core.lifecycle import Op
@@ -39,6 +40,7 @@ class DynamoDBTable:
         self._client = client
         self._name = name
         self._sleep = sleep
+        dynamodb_pages.read_at_once(client)
 
     def commit(self, changes: Sequence[Change]) -> bool:
         token = uuid.uuid4().hex
@@ -92,7 +94,7 @@ class DynamoDBTable:
     def _pages(self, **query: Any) -> Iterator[dict[str, Any]]:
         try:
             for page in self._client.get_paginator("query").paginate(TableName=self._name, **query):
-                yield from map(_plain, page["Items"])
+                yield from page[dynamodb_pages.ITEMS]  # type: ignore[literal-required]
         except (ClientError, BotoCoreError) as error:
             raise _translated(error) from error
 
