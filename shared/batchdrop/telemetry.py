@@ -93,7 +93,7 @@ def of_tick(tick: Tick) -> dict[Metric, int]:
         Metric.UNKNOWN_STATUSES: len(tick.odd_statuses),
         Metric.REQUESTS_QUARANTINED: tick.quarantined,
         Metric.ITEMS_PARKED: tick.parked,
-        Metric.PROVIDER_CALLS: tick.calls + tick.audited.pages,
+        Metric.PROVIDER_CALLS: tick.calls,
         Metric.POLL_TROUBLES: len(tick.troubles),
     }
 

@@ -8,7 +8,7 @@ import msgspec
 
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.ledger.table import Table
-from batchdrop.core.housekeeping import Auditing, Housekeeping, Sweeping, VersionCursor
+from batchdrop.core.housekeeping import Auditing, Housekeeping, Looking, Sweeping, VersionCursor
 from batchdrop.core.model import Key
 from tests import samples
 from tests.contract.ledgers import REMOTE
@@ -41,6 +41,14 @@ def test_a_cursor_that_is_done_with_is_forgotten(ledger: TableLedger) -> None:
     again = claimed(ledger)
     ledger.note_housekeeping(msgspec.structs.replace(again, sweep=Sweeping(next_at=LATER), lease_until=None))
     assert ledger.housekeeping().sweep == Sweeping(next_at=LATER)
+
+
+def test_where_a_look_was_cut_short_is_remembered_until_one_was_not(ledger: TableLedger) -> None:
+    look = Looking(1_795_305_600, "batch_1", "batch_2")
+    ledger.note_housekeeping(msgspec.structs.replace(claimed(ledger), look=look, lease_until=None))
+    assert ledger.housekeeping().look == look
+    ledger.note_housekeeping(msgspec.structs.replace(claimed(ledger), look=None, lease_until=None))
+    assert ledger.housekeeping().look is None
 
 
 def test_of_two_pollers_one_makes_the_round_until_its_lease_is_over(ledger: TableLedger) -> None:

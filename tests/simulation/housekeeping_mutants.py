@@ -21,10 +21,10 @@ def _() -> Patches:
     call, judge = audit.Audit.__call__, audit._Judge.__call__
     former: dict[Any, Any] = {}
 
-    def auditing(self: Any, at: Any, batches: Any, deadline: Any) -> Any:
+    def auditing(self: Any, at: Any, batches: Any, budget: Any) -> Any:
         former.clear()
         former.update({batch.key: batch for batch in batches})
-        return call(self, at, batches, deadline)
+        return call(self, at, batches, budget)
 
     def judging(self: Any, remote: Any) -> None:
         of = Key(remote.metadata["batchdrop_job"], remote.metadata["batchdrop_item"])
@@ -48,7 +48,7 @@ def _() -> Patches:
 
 @mutant("what the provider forgot is bought again")
 def _() -> Patches:
-    def lose(self: Any, batch: Any) -> None:
+    def lose(self: Any, look: Any, batch: Any) -> None:
         now = self.clock.now()
         token_limit = (LineError("token_limit_exceeded", "Limit: 90,000 enqueued tokens."),)
         self.ledger.end(

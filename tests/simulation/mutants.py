@@ -12,8 +12,9 @@ from batchdrop.adapters.ledger.batches import BatchWrites
 from batchdrop.adapters.ledger.writing import birth
 from batchdrop.core.errors import Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from batchdrop.core.lifecycle import Guard
+from batchdrop.core.open_items import OpenItems
 from batchdrop.core.publishing import Holder
-from batchdrop.usecases import join, pace, poll
+from batchdrop.usecases import join, pace
 from batchdrop.usecases.assemble import Assemble
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.fetch import Fetch
@@ -117,10 +118,7 @@ def _() -> Patches:
 
 @mutant("a lost create is made anew without a fence")
 def _() -> Patches:
-    def fence(self: Any, batch: Any) -> bool:
-        return self.ledger.requeue_fenced(batch, not_before=self.clock.now())  # type: ignore[no-any-return]
-
-    return [(Recover, "_fence", fence)]
+    return [(Recover, "_fence", lambda self, batch: batch)]
 
 
 @mutant("one negative look is believed")
@@ -188,7 +186,7 @@ def _() -> Patches:
     from batchdrop.adapters.ledger import batches
 
     return [
-        (poll.Open, "of_running_jobs", lambda self: self.batches),
+        (OpenItems, "of_running_jobs", lambda self: self.batches),
         (batches, "with_job", lambda change, add=None: [change]),
     ]
 
@@ -210,11 +208,9 @@ def _() -> Patches:
 def _() -> Patches:
     see = Observe._see
 
-    def wrong(self: Any, look: Any, remote: Any) -> None:
+    def wrong(self: Any, look: Any, remote: Any, batch: Any) -> None:
         if remote.status != "expired":
-            see(self, look, remote)
-        else:
-            del look.wanted[remote.id]
+            see(self, look, remote, batch)
 
     return [(Observe, "_see", wrong)]
 

@@ -15,6 +15,7 @@ from batchdrop.core.states import BatchState
 from batchdrop.ports import BatchPage, RemoteBatch
 from batchdrop.usecases import audit
 from batchdrop.usecases.audit import Audit, Audited
+from batchdrop.usecases.budget import Budget
 from batchdrop.usecases.recover import Recover
 from tests import samples
 from tests.fakes.clock import FakeDeadline
@@ -46,7 +47,7 @@ def audited(
     world: World, at: Auditing | None = None, *current: Batch, deadline: FakeDeadline | None = None
 ) -> tuple[Audited, Auditing]:
     use_case = Audit(world.ledger, world.api, world.clock, SETTLE)
-    return use_case(at or Auditing(), current, deadline or FakeDeadline())
+    return use_case(at or Auditing(), current, Budget(deadline or FakeDeadline()).share())
 
 
 def orphan(world: World, remote: RemoteBatch) -> Mapping[str, Any] | None:
@@ -208,7 +209,9 @@ def test_a_double_that_recovery_stopped_is_not_counted_again(world: World) -> No
     made(world, input_file_id=first.input_file_id)
     now = world.clock.now()
     world.batch(**of(first, BatchState.CREATING, openai_batch_id=None, intent_at=now, lease_until=now))
-    recovered = Recover(world.ledger, world.api, world.clock, SETTLE)([world.read(samples.batch().key)])
+    recovered = Recover(world.ledger, world.api, world.clock, SETTLE)(
+        [world.read(samples.batch().key)], Budget(FakeDeadline())
+    )
     assert recovered.doubles == 1
     assert audited(world)[0].orphans == 0
 
@@ -278,14 +281,14 @@ def test_a_round_ends_in_time_and_the_next_one_begins_where_it_was(world: World)
     world.api.page_size = 3
     world.batch(state=BatchState.QUEUED)
     at = Auditing()
-    _, at = audited(world, at, deadline=FakeDeadline(10, each=1))
+    _, at = audited(world, at, deadline=FakeDeadline(30, each=1))
     assert at.checked_until is None
     assert 0 < sum(is_stopped(world, remote) for remote in remotes) < 12
     for _ in range(6):
         for remote in remotes:
             if is_stopped(world, remote):
                 world.api.change(remote.id, status="cancelled")
-        _, at = audited(world, at, deadline=FakeDeadline(10, each=1))
+        _, at = audited(world, at, deadline=FakeDeadline(30, each=1))
     assert {world.api.batches[remote.id].status for remote in remotes} == {"cancelled"}
 
 

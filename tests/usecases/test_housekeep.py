@@ -8,7 +8,8 @@ from batchdrop.core.errors import Misconfigured, RetryLater
 from batchdrop.core.housekeeping import Housekeeping
 from batchdrop.core.model import Job
 from batchdrop.usecases.audit import Audit
-from batchdrop.usecases.housekeep import Housekeep, Kept
+from batchdrop.usecases.budget import Budget
+from batchdrop.usecases.housekeep import Housekeep, Kept, Turn
 from batchdrop.usecases.sweep import Sweep
 from tests import samples
 from tests.fakes.clock import FakeDeadline
@@ -22,25 +23,32 @@ def nobody() -> None:
 
 
 def keep(world: World, jobs: list[Job] = JOBS) -> Kept:
-    return Housekeep(
+    house = Housekeep(
         world.ledger,
         world.clock,
         sweep=lambda: Sweep(world.ledger, world.objects, world.messages, world.clock, "input"),
         audit=lambda: Audit(world.ledger, world.api, world.clock, settle=1_800),
-    )(jobs, [], FakeDeadline())
+    )
+    return kept(house, jobs)
+
+
+def kept(house: Housekeep, jobs: list[Job] = JOBS) -> Kept:
+    turn = Turn(has_jobs=bool(jobs))
+    house.take(turn, FakeDeadline())
+    return house(turn, jobs, [], Budget(FakeDeadline()))
 
 
 def test_what_is_not_due_is_known_after_one_read_and_connects_to_nothing(world: World) -> None:
     keep(world)
     before = dict(world.table.items)
     idle = Housekeep(world.ledger, world.clock, sweep=nobody, audit=nobody)  # type: ignore[arg-type]
-    assert idle(JOBS, [], FakeDeadline()) == Kept()
+    assert kept(idle) == Kept()
     assert world.table.items == before
 
 
 def test_without_open_jobs_the_provider_is_not_asked(world: World) -> None:
-    kept = keep(world, [])
-    assert kept.swept.pages == 1
+    found = keep(world, [])
+    assert found.swept.pages == 1
     assert not world.api.calls
 
 
@@ -54,15 +62,15 @@ def test_two_pollers_do_not_make_the_same_round(world: World) -> None:
 
 def test_one_round_that_fails_keeps_the_other_from_nothing(world: World) -> None:
     world.api.script("page", RetryLater("down"))
-    kept = keep(world)
-    assert (kept.swept.pages, kept.troubles) == (1, ["audit: down"])
+    found = keep(world)
+    assert (found.swept.pages, found.troubles) == (1, ["audit: down"])
     record = world.ledger.housekeeping()
     assert record.sweep.next_at
     assert record.audit.next_at is None
     world.objects.list_versions = _denied  # type: ignore[method-assign, assignment]
     world.clock.advance(minutes=20)
-    kept = keep(world)
-    assert (kept.audited.pages, kept.troubles) == (1, ["sweep: access_denied: denied"])
+    found = keep(world)
+    assert (found.audited.pages, found.troubles) == (1, ["sweep: access_denied: denied"])
 
 
 def _denied(*_: object) -> None:

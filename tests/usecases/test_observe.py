@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 
+from batchdrop.core.errors import RetryLater
+from batchdrop.core.housekeeping import Looking
+from batchdrop.core.model import Batch, Key
 from batchdrop.core.states import BatchState
-from batchdrop.usecases.observe import CALLS, Observe, Observed
+from batchdrop.usecases import budget
+from batchdrop.usecases.budget import Budget
+from batchdrop.usecases.observe import Observe, Observed
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import World
 
@@ -13,7 +20,11 @@ from tests.usecases.world import World
 def look(world: World) -> Observed:
     flying = [batch for batch in world.ledger.batches("reviews-000000000000") if batch.state is BatchState.IN_FLIGHT]
     world.api.calls.clear()
-    return Observe(world.ledger, world.api, world.messages, world.clock)(flying, FakeDeadline())
+    return observe(world)(flying, Budget(FakeDeadline()))
+
+
+def observe(world: World) -> Observe:
+    return Observe(world.ledger, world.api, world.messages, world.clock)
 
 
 def test_an_ended_batch_is_recorded_with_its_files_and_sent_to_the_collector(world: World) -> None:
@@ -85,8 +96,7 @@ def test_one_old_batch_behind_many_finished_ones_costs_one_call(world: World) ->
         world.clock.advance(minutes=1)
         world.api.finish(world.in_flight(minute + 1).openai_batch_id or "")
         world.table.items.pop((old.job_id, f"chunk#000001#batch#{minute + 1:04d}"))
-    seen = sum((look(world).calls, world.clock.advance(minutes=1))[0] for _ in range(5))
-    assert seen == 1, "an old batch is looked at once in five minutes, with one call"
+    assert look(world).calls == 1
 
 
 def test_no_more_than_the_allowed_calls_are_made(world: World) -> None:
@@ -94,7 +104,7 @@ def test_no_more_than_the_allowed_calls_are_made(world: World) -> None:
         world.in_flight(number)
     world.api.batches.clear()
     seen = look(world)
-    assert seen.calls == CALLS
+    assert seen.calls == budget.CALLS
     assert len(seen.unknown) + seen.unseen == 140
 
 
@@ -116,18 +126,65 @@ def test_an_error_file_that_never_comes_is_not_waited_for_for_ever(world: World)
     assert look(world).ended == 1
 
 
-def test_batches_behind_more_than_can_be_listed_are_seen_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("batchdrop.usecases.observe.CALLS", 6)
-    monkeypatch.setattr("batchdrop.usecases.observe.PAGES", 3)
+def test_young_batches_are_looked_at_every_time_and_older_ones_in_rounds(world: World) -> None:
+    old = world.in_flight(1)
+    world.clock.advance(minutes=15)
+    young = world.in_flight(2)
+    for batch in (old, young):
+        world.api.change(batch.openai_batch_id or "", status="in_progress")
+    seen = observe(world)([old, young], Budget(FakeDeadline()), is_round=False)
+    assert (seen.calls, seen.changed) == (1, 1)
+    assert world.read(young.key).remote_status == "in_progress"
+    assert observe(world)([old], Budget(FakeDeadline()), is_round=True).changed == 1
+
+
+def test_a_look_that_is_cut_short_goes_on_behind_what_it_saw(world: World) -> None:
     world.api.page_size = 2
-    old = [world.in_flight(number) for number in range(1, 21)]
+    batches = [world.in_flight(number) for number in range(1, 21)]
     world.clock.advance(minutes=20)
-    for number in range(40):
-        world.api.finish(world.in_flight(100 + number).openai_batch_id or "")
-        world.table.items.pop((old[0].job_id, f"chunk#000001#batch#{100 + number:04d}"))
-    for batch in old:
+    for batch in batches:
         world.api.finish(batch.openai_batch_id or "")
-    for _ in range(60):
-        look(world)
-        world.clock.advance(minutes=1)
-    assert [world.read(batch.key).state for batch in old] == [BatchState.ENDED] * 20
+    place, ticks = None, 0
+    while not ticks or place is not None:
+        flying = [batch for batch in map(world.read, keys(batches)) if batch.state is BatchState.IN_FLIGHT]
+        seen = observe(world)(flying, Budget(FakeDeadline(), calls=3), place=place)
+        place, ticks = seen.place, ticks + 1
+        assert seen.calls <= 3
+    assert {world.read(batch.key).state for batch in batches} == {BatchState.ENDED}
+    assert ticks == 4, "two of them with each of ten pages"
+
+
+def keys(batches: Iterable[Batch]) -> list[Key]:
+    return [batch.key for batch in batches]
+
+
+def test_young_batches_keep_no_look_at_the_older_ones_from_going_on(world: World) -> None:
+    world.api.page_size = 1
+    old = world.in_flight(1)
+    world.clock.advance(minutes=20)
+    young = [world.in_flight(number) for number in range(2, 22)]
+    world.api.finish(old.openai_batch_id or "")
+    place = Looking(int(world.clock.now().timestamp()) - 60, young[0].openai_batch_id)
+    assert observe(world)([old, *young], Budget(FakeDeadline(), calls=4), place=place).ended == 1
+
+
+def test_trouble_with_one_batch_keeps_no_other_from_being_seen(world: World) -> None:
+    batches = [world.in_flight(number) for number in range(1, 8)]
+    world.clock.advance(minutes=1)
+    for batch in batches:
+        world.api.finish(batch.openai_batch_id or "")
+    world.api.script("page", RetryLater("down"))
+    world.api.script("retrieve", RetryLater("odd"))
+    seen = observe(world)(batches, Budget(FakeDeadline()))
+    assert (seen.troubles, seen.ended, seen.unseen, seen.place) == (("down", "odd"), 6, 0, None)
+
+
+def test_where_nothing_answers_a_look_is_given_up_and_the_next_one_goes_on_from_there(world: World) -> None:
+    batches = [world.in_flight(number) for number in range(1, 31)]
+    for call in range(2, 30):
+        world.api.script("page", RetryLater("down"), call=call)
+        world.api.script("retrieve", RetryLater("down"), call=call - 1)
+    world.api.page_size = 10
+    first = observe(world)(batches, Budget(FakeDeadline()))
+    assert (first.troubles, first.unseen) == (("down",) * 3, 18)
+    assert first.place

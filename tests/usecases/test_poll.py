@@ -9,6 +9,7 @@ import pytest
 from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.model import Job
 from batchdrop.core.states import BatchState, JobState
+from batchdrop.ports import Deadline
 from batchdrop.telemetry import Metric, of_tick
 from batchdrop.usecases import pace
 from batchdrop.usecases.admit import Admit
@@ -27,7 +28,7 @@ from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import World
 
 
-def tick(world: World, name: str = "poller") -> Tick:
+def tick(world: World, name: str = "poller", deadline: Deadline | None = None) -> Tick:
     ledger, messages, clock = world.ledger, world.messages, world.clock
     return Poll(
         ledger,
@@ -45,7 +46,7 @@ def tick(world: World, name: str = "poller") -> Tick:
             audit=lambda: Audit(ledger, world.api, clock, settle=1_800),
         ),
         status=Status(ledger, world.objects, clock, "output"),
-    )(FakeDeadline())
+    )(deadline or FakeDeadline())
 
 
 def job(world: World) -> Job:
@@ -228,4 +229,4 @@ def test_what_the_rounds_found_stands_in_the_tick_and_in_its_counts(world: World
     counts = of_tick(seen)
     assert counts[Metric.DUPLICATE_BATCHES] == 1
     assert counts[Metric.LOST_EVENTS] == 2
-    assert counts[Metric.PROVIDER_CALLS] == 1
+    assert counts[Metric.PROVIDER_CALLS] == 2, "a page, a cancel"

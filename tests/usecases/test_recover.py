@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import io
-from typing import TYPE_CHECKING
 
 from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
-from batchdrop.usecases import pace
+from batchdrop.usecases import budget, pace
+from batchdrop.usecases.budget import Budget
 from batchdrop.usecases.recover import CANNOT_FENCE, Recover, Recovered
+from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import World
-
-if TYPE_CHECKING:
-    import pytest
 
 SETTLE = 1_800
 
@@ -33,7 +31,11 @@ def lost(world: World, *, made: bool) -> Batch:
 
 
 def recover(world: World, batch: Batch) -> Recovered:
-    return Recover(world.ledger, world.api, world.clock, SETTLE)([world.read(batch.key)])
+    return look_for(world, world.read(batch.key))
+
+
+def look_for(world: World, *batches: Batch, calls: int = budget.CALLS) -> Recovered:
+    return Recover(world.ledger, world.api, world.clock, SETTLE)(batches, Budget(FakeDeadline(), calls))
 
 
 def test_a_batch_that_was_made_is_adopted_at_once(world: World) -> None:
@@ -99,8 +101,7 @@ def test_a_fence_that_fails_keeps_no_other_batch_from_being_adopted(world: World
     now = world.clock.now()
     adoptable = world.batch(2, BatchState.CREATING, file_id=file_id, intent_at=now, lease_until=now)
     world.api.script("delete_file", Misconfigured("forbidden", "no files may be deleted"))
-    both = [world.read(poisoned.key), world.read(adoptable.key)]
-    seen = Recover(world.ledger, world.api, world.clock, SETTLE)(both)
+    seen = look_for(world, world.read(poisoned.key), world.read(adoptable.key))
     assert seen == Recovered(adopted=1, open=1, troubles=("forbidden: no files may be deleted",))
     assert world.read(adoptable.key).state is BatchState.IN_FLIGHT
 
@@ -116,17 +117,16 @@ def test_a_file_that_somebody_else_removed_is_no_fence(world: World) -> None:
     assert blocked.next_check_at > world.clock.now() + dt.timedelta(hours=24)
 
 
-def test_a_list_that_cannot_be_read_far_enough_proves_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_that_cannot_be_read_far_enough_proves_nothing(world: World) -> None:
     batch = lost(world, made=True)
     world.api.page_size = 1
-    monkeypatch.setattr("batchdrop.usecases.recover.PAGES", 3)
     for _ in range(5):
         world.api.create(file_id=batch.file_id or "", endpoint="/v1/x", completion_window="24h", metadata={})
     others = list(world.api.batches)[1:]
     for other in others:
         world.api.change(other, input_file_id="file-of-another")
     world.clock.advance(SETTLE)
-    assert recover(world, batch) == Recovered(open=1)
+    assert look_for(world, world.read(batch.key), calls=3) == Recovered(open=1)
     assert batch.file_id in world.api.files, "no fence without a whole look"
 
 
@@ -145,7 +145,7 @@ def test_of_two_pollers_at_the_fence_the_second_does_not_take_the_firsts_delete_
     def meanwhile(file_id: str) -> bool:
         gone = delete(file_id)
         world.api.delete_file = delete  # type: ignore[method-assign]
-        assert Recover(world.ledger, world.api, world.clock, SETTLE)([stale]) == Recovered(open=1)
+        assert look_for(world, stale) == Recovered(open=1)
         return gone
 
     world.api.delete_file = meanwhile  # type: ignore[method-assign]

@@ -41,10 +41,22 @@ class Auditing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     active_until: datetime | None = None
 
 
+class Looking(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a look at the batches in flight was cut short: all that are newer were seen, by the provider's time.
+
+    ``cursor``: where its list goes on. ``batch_id``: the last one that was asked for by itself, if that is the end.
+    """
+
+    created_at: int
+    cursor: str | None = None
+    batch_id: str = ""
+
+
 class Housekeeping(msgspec.Struct, frozen=True, kw_only=True):
-    """The record of both. ``claim`` counts the pollers that owned it: a write under an old claim fails."""
+    """The record of all of them. ``claim`` counts the pollers that owned it: a write under an old claim fails."""
 
     claim: int = 0
     lease_until: datetime | None = None
     sweep: Sweeping = Sweeping()
     audit: Auditing = Auditing()
+    look: Looking | None = None

@@ -20,10 +20,11 @@ from batchdrop.usecases import pace
 from batchdrop.usecases.recover import SKEW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Collection
 
     from batchdrop.core.housekeeping import Auditing
-    from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, RemoteBatch
+    from batchdrop.ports import BatchApi, Clock, Ledger, RemoteBatch
+    from batchdrop.usecases.budget import Budget
 
 EVERY = dt.timedelta(minutes=5)
 #: How often where no job is open.
@@ -66,21 +67,21 @@ class Audited:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """Judge the batches that carry the stack's id, in half of the time left. ``settle`` as in ``usecases.recover``."""
+    """Judge the batches that carry the stack's id, within a budget. ``settle`` as in ``usecases.recover``."""
 
     ledger: Ledger
     api: BatchApi
     clock: Clock
     settle: int
 
-    def __call__(self, at: Auditing, batches: Collection[Batch], deadline: Deadline) -> tuple[Audited, Auditing]:
+    def __call__(self, at: Auditing, batches: Collection[Batch], budget: Budget) -> tuple[Audited, Auditing]:
         """Go on from ``at``. ``batches``: every open one. What the round found, and how far it came."""
-        now, enough = self.clock.now(), deadline.remaining() / 2
+        now = self.clock.now()
         horizon = now - DEPTH
         newest = (at.checked_until or horizon) - dt.timedelta(seconds=self.settle) - SKEW
         current = frozenset(batch.openai_batch_id for batch in batches if batch.openai_batch_id)
-        judge = _Judge(self.ledger, self.api, now, self.ledger.stack(now).id, current)
-        walk = _Walk(self.api, judge, horizon, lambda: deadline.remaining() > enough)
+        judge = _Judge(self.ledger, self.api, now, self.ledger.stack(now).id, current, budget)
+        walk = _Walk(self.api, judge, horizon)
         seen_newest, below = walk(None, max(newest, horizon), NEWEST)
         seen_all, cursor = self._deeper(walk, at.cursor or below)
         checked_until = now if seen_newest else at.checked_until
@@ -103,15 +104,17 @@ class _Walk:
     api: BatchApi
     judge: _Judge
     horizon: dt.datetime
-    has_time: Callable[[], bool]
 
     def __call__(self, cursor: str | None, since: dt.datetime, pages: int) -> tuple[bool, str | None]:
         """Whether all back to ``since`` were judged, and where the page behind them begins (None: at no page)."""
         for _ in range(pages):
+            if not self.judge.budget.take():
+                return False, cursor
             page = self.api.page(cursor)
             self.judge.found.pages += 1
             for remote in filter(self.judge.is_suspect, page.batches):
-                if not self.has_time():
+                # A cancel may be needed. Without a call for it, this page is read again.
+                if not self.judge.budget.has_call():
                     return False, cursor
                 self.judge(remote)
             cursor = page.cursor
@@ -132,6 +135,7 @@ class _Judge:
     now: dt.datetime
     stack_id: str
     current: frozenset[str]
+    budget: Budget
     found: Audited = field(default_factory=Audited)
 
     def is_suspect(self, remote: RemoteBatch) -> bool:
@@ -158,7 +162,7 @@ class _Judge:
         self.found.orphans += self.ledger.record_orphan(
             remote, of, what=what, now=self.now, expires=self.now + pace.KEPT
         )
-        if _is_live(remote):
+        if _is_live(remote) and self.budget.take():
             with suppress(Rejected):  # it has ended meanwhile
                 self.api.cancel(remote.id)
             self.found.cancelled += 1

@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from batchdrop.core.errors import Rejected
 from batchdrop.core.lifecycle import ENDED_STATUSES, rank
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
+from batchdrop.usecases.walk import START, Walk
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
+    from batchdrop.core.housekeeping import Looking
     from batchdrop.core.model import Batch
-    from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, Messages, RemoteBatch
+    from batchdrop.ports import BatchApi, Clock, Ledger, Messages, RemoteBatch
+    from batchdrop.usecases.budget import Budget
 
 #: Blocks a batch of ours that the provider does not know: a key of another project, a table restored elsewhere.
 UNKNOWN = "batch_unknown_to_api: no such batch under the present key; use a key of the project that it was made in"
-#: Calls to the provider in one tick.
-CALLS = 120
-#: Of those, pages of the list at the most: it may be longer than can be read, and what is behind it must be seen too.
-PAGES = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What a look gave. ``unseen``: batches that were due and for which no call was left."""
+    """What a look gave. ``unseen``: batches that were due and that no call or no time was left for.
+
+    ``troubles``: calls that failed. ``place``: where the next one is to go on, if it was cut short.
+    """
 
     calls: int = 0
     ended: int = 0
@@ -36,14 +37,14 @@ class Observed:
     unknown: tuple[str, ...] = ()  #: ids that the provider says it does not know
     unseen: int = 0
     odd_statuses: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
+    place: Looking | None = None
 
 
 @dataclass(slots=True)
 class _Look:
-    """The batches still to be seen, by the provider's id, and what was counted on the way."""
+    """What was counted on the way."""
 
-    wanted: dict[str, Batch]
-    calls: int = 0
     ended: int = 0
     changed: int = 0
     unknown: list[str] = field(default_factory=list)
@@ -52,83 +53,39 @@ class _Look:
 
 @dataclass(frozen=True, slots=True)
 class Observe:
-    """Look at batches in flight, in half of the time that is left. A look that shows nothing new writes nothing."""
+    """Look at batches in flight, newest first, as far as the budget allows. One that shows nothing new writes nothing.
+
+    Young ones every time. The others when ``is_round``, or where the last look was cut short, from its ``place`` on;
+    then half of the budget is theirs.
+    """
 
     ledger: Ledger
     api: BatchApi
     messages: Messages
     clock: Clock
 
-    def __call__(self, batches: Iterable[Batch], deadline: Deadline) -> Observed:
-        look = _Look({batch.openai_batch_id: batch for batch in self._due(batches) if batch.openai_batch_id})
-        enough = deadline.remaining() / 2
-        self._by_list(look, lambda: deadline.remaining() > enough)
-        self._one_by_one(look, lambda: deadline.remaining() > enough)
-        return Observed(
-            look.calls, look.ended, look.changed, tuple(look.unknown), len(look.wanted), tuple(sorted(look.odd))
-        )
+    def __call__(
+        self, batches: Iterable[Batch], budget: Budget, *, is_round: bool = True, place: Looking | None = None
+    ) -> Observed:
+        look = _Look()
+        known = {batch.openai_batch_id: batch for batch in batches if batch.openai_batch_id}
+        everything, young = list(known.values()), _young(known.values(), self.clock.now())
+        walk = Walk(self.api, known, partial(self._see, look), partial(self._lose, look))
+        if place is None:
+            is_whole = walk(everything if is_round else young, budget)
+            return _observed(look, walk, budget, None if is_whole or walk.place is START else walk.place)
+        walk(young, budget.share(budget.calls // 2))
+        resumed = Walk.resumed(walk, place)
+        is_whole = resumed(everything, budget)
+        return _observed(look, resumed, budget, None if is_whole else resumed.place)
 
-    def _due(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Young batches every time; each of the others in its own minute of every five, so that nothing is written."""
-        now = self.clock.now()
-        minutes = int(pace.EVERY.total_seconds()) // 60
-        slot = int(now.timestamp()) // 60 % minutes
-        for batch in batches:
-            is_young = batch.in_flight_at is None or now - batch.in_flight_at < pace.YOUNG
-            if is_young or zlib.crc32(batch.item.encode() + batch.job_id.encode()) % minutes == slot:
-                yield batch
-
-    def _by_list(self, look: _Look, has_time: Callable[[], bool]) -> None:
-        """Page through the list, newest first, while that finds batches in fewer calls than asking for each."""
-        cursor: str | None = None
-        while len(look.wanted) > 1 and look.calls < PAGES and has_time():
-            page = self.api.page(cursor)
-            look.calls += 1
-            found = [remote for remote in page.batches if remote.id in look.wanted]
-            for remote in found:
-                self._see(look, remote)
-            cursor = page.cursor
-            if cursor is None or not page.batches:
-                return
-            if self._is_farther(look, page.batches) or (not found and _is_past(look, page.batches)):
-                return
-
-    def _is_farther(self, look: _Look, page: Sequence[RemoteBatch]) -> bool:
-        """Whether paging on to the oldest wanted batch takes more calls than asking for each that is left."""
-        if not look.wanted:
-            return False
-        oldest = min(batch.openai_created_at or 0 for batch in look.wanted.values())
-        span = max(page[0].created_at - page[-1].created_at, 1)
-        pages = (page[-1].created_at - oldest) / span
-        return pages > len(look.wanted)
-
-    def _one_by_one(self, look: _Look, has_time: Callable[[], bool]) -> None:
-        for batch_id in self._in_turns(look.wanted):
-            if look.calls >= CALLS or not has_time():
-                return
-            look.calls += 1
-            try:
-                remote = self.api.retrieve(batch_id)
-            except Rejected:
-                continue  # this one cannot be shown now; the others can
-            if remote is None:
-                look.unknown.append(batch_id)
-                self._lose(look.wanted.pop(batch_id))
-            else:
-                self._see(look, remote)
-
-    def _lose(self, batch: Batch) -> None:
+    def _lose(self, look: _Look, batch: Batch) -> None:
         """It may run and be paid for, under another key or project: it is looked at again, and not made again."""
+        look.unknown.append(batch.openai_batch_id or "")
         if batch.state is BatchState.IN_FLIGHT:
             self.ledger.lose(batch, reason=UNKNOWN, check_at=pace.in_flight(self.clock.now()))
 
-    def _in_turns(self, wanted: Iterable[str]) -> list[str]:
-        """In another order each minute: where calls do not suffice for all, no batch is always the last."""
-        minute = int(self.clock.now().timestamp()) // 60
-        return sorted(wanted, key=lambda batch_id: zlib.crc32(f"{minute} {batch_id}".encode()))
-
-    def _see(self, look: _Look, remote: RemoteBatch) -> None:
-        batch = look.wanted.pop(remote.id)
+    def _see(self, look: _Look, remote: RemoteBatch, batch: Batch) -> None:
         now = self.clock.now()
         if batch.state is BatchState.BLOCKED:
             look.changed += self.ledger.find(batch, check_at=pace.in_flight(batch.in_flight_at or now))
@@ -145,9 +102,25 @@ class Observe:
             look.changed += self.ledger.observe(batch, remote, check_at=check_at)
 
 
-def _is_past(look: _Look, page: Sequence[RemoteBatch]) -> bool:
-    """Whether the list is already older than everything wanted: what is left is not listed (yet)."""
-    return all((batch.openai_created_at or 0) > page[0].created_at for batch in look.wanted.values())
+def _young(batches: Iterable[Batch], now: dt.datetime) -> list[Batch]:
+    return [
+        batch
+        for batch in batches
+        if batch.state is BatchState.IN_FLIGHT and (batch.in_flight_at is None or now - batch.in_flight_at < pace.YOUNG)
+    ]
+
+
+def _observed(look: _Look, walk: Walk, budget: Budget, place: Looking | None) -> Observed:
+    return Observed(
+        budget.spent,
+        look.ended,
+        look.changed,
+        tuple(look.unknown),
+        len(walk.due),
+        tuple(sorted(look.odd)),
+        tuple(walk.troubles),
+        place,
+    )
 
 
 def _is_whole(remote: RemoteBatch) -> bool:

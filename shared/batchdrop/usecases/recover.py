@@ -1,4 +1,8 @@
-"""Find out what became of a create whose answer was lost: adopt early, buy again late, and only behind a fence."""
+"""Find out what became of a create whose answer was lost: adopt early, buy again late, and only behind a fence.
+
+After an outage there may be a thousand of them. One look at the list is for all, and so is the one behind their fences;
+what the budget of a tick does not suffice for is left to the next.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +16,16 @@ from batchdrop.core.errors import BatchdropError, Rejected
 from batchdrop.usecases import pace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from batchdrop.core.model import Batch
     from batchdrop.ports import BatchApi, Clock, Ledger, RemoteBatch
+    from batchdrop.usecases.budget import Budget
 
 #: The provider's clock and ours may differ by this much.
 SKEW = dt.timedelta(minutes=5)
 #: Blocks a batch that may exist and that nothing can rule out; never queued again by itself.
 CANNOT_FENCE = "cannot_fence: its input file was removed by somebody else; look for its batch at the provider"
-#: Pages of the list to search at the most.
-PAGES = 60
 #: Fences that fail in one tick at the most. Each is left alone for some ticks, so that others get their turn.
 TROUBLES = 5
 
@@ -42,9 +45,19 @@ class Recovered:
 
 
 @dataclass(slots=True)
-class _Look:
-    """What has been done so far."""
+class _Found:
+    """A look at the list: the provider's batches by input file, and whether it was read to before every intent."""
 
+    batches: dict[str, list[RemoteBatch]] = field(default_factory=dict)
+    pages: int = 0
+    is_whole: bool = False
+
+
+@dataclass(slots=True)
+class _Look:
+    """What has been done so far, and what may still be spent."""
+
+    budget: Budget
     adopted: int = 0
     requeued: int = 0
     doubles: int = 0
@@ -70,63 +83,99 @@ class Recover:
     clock: Clock
     settle: int
 
-    def __call__(self, batches: Sequence[Batch]) -> Recovered:
+    def __call__(self, batches: Sequence[Batch], budget: Budget) -> Recovered:
         if not batches:
             return Recovered()
-        found, is_whole = self._search(batches)
-        look = _Look()
-        for batch in batches:
-            if made := found.get(batch.file_id or ""):
-                look.step(partial(self._take, look, batch, made))
-        for batch in batches if is_whole else ():
-            if batch.file_id not in found and self._is_settled(batch) and len(look.troubles) < TROUBLES:
-                look.step(partial(self._make_anew, look, batch))
+        look = _Look(budget)
+        # Fenced, and not looked for since: who did it died, or came to the end of its budget. Once more, then look.
+        fenced = self._fence_all(look, [batch for batch in batches if batch.fenced_at], leave=budget.calls // 2)
+        found = self._search(batches, budget)
+        self._take_all(look, batches, found)
+        if found.is_whole:
+            self._queue_anew(look, fenced, found)
+            # Where the list is long, a look behind the fences is left to a tick that begins with it.
+            leave = found.pages + 1 if 2 * found.pages < budget.calls else 0
+            lost = [batch for batch in batches if batch.fenced_at is None and batch.file_id not in found.batches]
+            new = self._fence_all(look, filter(self._is_settled, lost), leave=leave)
+            if new and leave:
+                look.step(partial(self._look_behind, look, new))
         left = len(batches) - look.adopted - look.requeued
         return Recovered(look.adopted, look.requeued, look.doubles, left, tuple(look.troubles))
+
+    def _look_behind(self, look: _Look, fenced: Sequence[Batch]) -> None:
+        found = self._search(fenced, look.budget)
+        self._take_all(look, fenced, found)
+        self._queue_anew(look, fenced, found)
+
+    def _search(self, batches: Sequence[Batch], budget: Budget) -> _Found:
+        """Read the list to before every intent, as far as the budget allows."""
+        files = {batch.file_id for batch in batches}
+        since = int((min(batch.intent_at for batch in batches if batch.intent_at) - SKEW).timestamp())
+        found, cursor = _Found(), None
+        while budget.take():
+            page = self.api.page(cursor)
+            found.pages += 1
+            for remote in page.batches:
+                if remote.input_file_id in files:
+                    found.batches.setdefault(remote.input_file_id, []).append(remote)
+            cursor = page.cursor
+            if cursor is None or not page.batches or 0 < page.batches[-1].created_at < since:
+                found.is_whole = True
+                break
+        return found
+
+    def _take_all(self, look: _Look, batches: Sequence[Batch], found: _Found) -> None:
+        for batch in batches:
+            made = sorted(found.batches.get(batch.file_id or "", ()), key=_age)
+            if made and look.budget.remaining() > 0:
+                look.step(partial(self._take, look, batch, made))
 
     def _take(self, look: _Look, batch: Batch, made: Sequence[RemoteBatch]) -> None:
         if self._adopt(batch, made[0]):
             look.adopted += 1
-            look.doubles += self._cancel(batch, made[1:])
+            look.doubles += self._cancel(batch, made[1:], look.budget)
 
-    def _make_anew(self, look: _Look, batch: Batch) -> None:
-        look.requeued += self._fence(batch)
+    def _queue_anew(self, look: _Look, fenced: Sequence[Batch], found: _Found) -> None:
+        """``found``: by a look that began behind their fences."""
+        for batch in fenced if found.is_whole else ():
+            if batch.file_id not in found.batches and look.budget.remaining() > 0:
+                look.step(partial(self._requeue, look, batch))
 
-    def _search(self, batches: Sequence[Batch]) -> tuple[dict[str, list[RemoteBatch]], bool]:
-        """The provider's batches by input file, oldest first; and whether the list was read to before every intent."""
-        files = {batch.file_id for batch in batches}
-        since = int((min(batch.intent_at for batch in batches if batch.intent_at) - SKEW).timestamp())
-        found: dict[str, list[RemoteBatch]] = {}
-        cursor: str | None = None
-        for _ in range(PAGES):
-            page = self.api.page(cursor)
-            for remote in page.batches:
-                if remote.input_file_id in files:
-                    found.setdefault(remote.input_file_id, []).append(remote)
-            cursor = page.cursor
-            if cursor is None or not page.batches or 0 < page.batches[-1].created_at < since:
-                return {name: sorted(made, key=_age) for name, made in found.items()}, True
-        return {name: sorted(made, key=_age) for name, made in found.items()}, False
+    def _requeue(self, look: _Look, batch: Batch) -> None:
+        look.requeued += self.ledger.requeue_fenced(batch, not_before=self.clock.now())
+
+    def _fence_all(self, look: _Look, batches: Iterable[Batch], *, leave: int) -> list[Batch]:
+        """Those that are behind their fence now. ``leave``: calls that are for other things."""
+        fenced: list[Batch] = []
+        for batch in batches:
+            if look.budget.calls > leave and len(look.troubles) < TROUBLES and look.budget.take():
+                look.step(partial(self._fence_into, fenced, batch))
+        return fenced
+
+    def _fence_into(self, fenced: list[Batch], batch: Batch) -> None:
+        if behind := self._fence(batch):
+            fenced.append(behind)
 
     def _adopt(self, batch: Batch, remote: RemoteBatch) -> bool:
         now = self.clock.now()
         return self.ledger.adopt(batch, remote, now=now, check_at=pace.in_flight(now))
 
-    def _cancel(self, batch: Batch, doubles: Sequence[RemoteBatch]) -> int:
+    def _cancel(self, batch: Batch, doubles: Sequence[RemoteBatch], budget: Budget) -> int:
         """What the adopted one leaves over. Where another poller adopted, the audit finds out which is which."""
         now, new = self.clock.now(), 0
         for remote in doubles:
             what = "cancelled: a second batch of the same input file"
             new += self.ledger.record_orphan(remote, batch.key, what=what, now=now, expires=now + pace.KEPT)
-            with suppress(Rejected):  # it may have ended meanwhile
-                self.api.cancel(remote.id)
+            if budget.take():  # else the audit does it
+                with suppress(Rejected):  # it may have ended meanwhile
+                    self.api.cancel(remote.id)
         return new
 
     def _is_settled(self, batch: Batch) -> bool:
         return batch.intent_at is not None and self.clock.now() >= batch.intent_at + dt.timedelta(seconds=self.settle)
 
-    def _fence(self, batch: Batch) -> bool:
-        """Delete the input file, so that a create still under way fails; look once more; only then queue it anew.
+    def _fence(self, batch: Batch) -> Batch | None:
+        """Delete the input file, so that a create still under way fails; the batch as it is then.
 
         The fence counts only if a delete of ours removed the file: this one, or one that we recorded and whose answer
         was lost. A file that somebody else removed proves nothing; the operator must look.
@@ -135,15 +184,11 @@ class Recover:
         # Where two pollers look, the one that comes second must not take the other's delete for a stranger's.
         fenced = batch if batch.fenced_at else self.ledger.record_fence(batch, now=now, lease=now + pace.TICK)
         if fenced is None:
-            return False
+            return None
         if not self.api.delete_file(batch.file_id or "") and batch.fenced_at is None:
             self.ledger.block(fenced, reason=CANNOT_FENCE, check_at=now + pace.WINDOW)
-            return False
-        found, is_whole = self._search([fenced])
-        if made := found.get(fenced.file_id or ""):
-            self._adopt(fenced, made[0])
-            return False
-        return is_whole and self.ledger.requeue_fenced(fenced, not_before=now)
+            return None
+        return fenced
 
 
 def _age(remote: RemoteBatch) -> tuple[int, str]:

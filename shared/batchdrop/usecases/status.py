@@ -44,8 +44,10 @@ class Status:
     def refresh(self, job: Job, open_parts: Iterable[Chunk | Batch]) -> bool:
         """Write if something is new: at most once a minute in the job's first hour, then every ten minutes."""
         now = self.clock.now()
+        if job.status_due_at and now < job.status_due_at:
+            return False
         digest = status.digest(status.report(job, open_parts))
-        if digest == job.status_digest or (job.status_due_at and now < job.status_due_at):
+        if digest == job.status_digest:
             return False
         self(job)
         pause = _MINUTE if now - job.created_at < _AT_FIRST else _TEN_MINUTES

@@ -17,12 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from batchdrop.core.model import Job
-    from batchdrop.ports import BatchApi, Clock, Deadline, Ledger
+    from batchdrop.ports import BatchApi, Clock, Ledger
+    from batchdrop.usecases.budget import Budget
 
 #: A blocked one may run under another key; nobody can stop it under this one.
 _NOT_BOUGHT = frozenset({BatchState.QUEUED, BatchState.ADMITTED, BatchState.BLOCKED})
-#: Cancels sent to the provider in one tick.
-CALLS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,14 @@ class Withdraw:
     api: BatchApi
     clock: Clock
 
-    def __call__(self, jobs: Mapping[str, Job], batches: Sequence[Batch], deadline: Deadline) -> Withdrawn:
+    def __call__(self, jobs: Mapping[str, Job], batches: Sequence[Batch], budget: Budget) -> Withdrawn:
         """``batches``: the open ones of stopped ``jobs``. First what needs no provider: it may not answer."""
-        retired = sum(self._drop(jobs[batch.job_id], batch) for batch in batches if deadline.remaining() > 1)
+        time = budget.share()
+        retired = sum(self._drop(jobs[batch.job_id], batch) for batch in batches if time.remaining() > 0)
         sent = 0
-        for batch in filter(self._is_to_be_told, batches):
-            if sent >= CALLS or deadline.remaining() <= 1:
+        # Those that were never told come first: one that does not stop must not keep another from being told.
+        for batch in sorted(filter(self._is_to_be_told, batches), key=lambda batch: str(batch.cancel_sent_at or "")):
+            if not budget.take():
                 break
             sent += self._tell(batch)
         return Withdrawn(retired, sent)

@@ -42,9 +42,9 @@ class HousekeepingRecords:
         return msgspec.structs.replace(record, claim=claim, lease_until=lease)
 
     def note_housekeeping(self, record: Housekeeping) -> bool:
-        assign = to(sweep=record.sweep, audit=record.audit, lease_until=record.lease_until)
-        drop = () if record.lease_until else ("lease_until",)
-        assign = {path: value for path, value in assign.items() if value is not None}
+        known = to(sweep=record.sweep, audit=record.audit, look=record.look, lease_until=record.lease_until)
+        assign = {path: value for path, value in known.items() if value is not None}
+        drop = tuple(name for (name,) in known.keys() - assign.keys())
         return self._table.commit([Change(_HOUSEKEEPING, guards={Guard.CLAIM: record.claim}, assign=assign, drop=drop)])
 
     def record_orphan(self, remote: RemoteBatch, of: Key, *, what: str, now: datetime, expires: datetime) -> bool:
