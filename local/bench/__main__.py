@@ -9,9 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from local.bench import core_path, joining, planning, uploading
+from local.bench import core_path, joining, planning, polling, uploading
 
-_PARTS = {"planning": planning.figures, "join": joining.figures, "upload": uploading.figures, "core": core_path.figures}
+_PARTS = {
+    "planning": planning.figures,
+    "join": joining.figures,
+    "upload": uploading.figures,
+    "core": core_path.figures,
+    "polling": polling.figures,
+}
 
 
 def main() -> int:
