@@ -46,6 +46,8 @@ def metered(*lines: bytes, every_line: bool = True, requests: int = 0) -> Estima
         (line(max_output_tokens=True), 1_000, 1),
         (line(max_output_tokens=10**20), 1_000, 1),
         (line(max_output_tokens=None), 1_000, 1),
+        (line(max_output_tokens={"a": 1}), 1_000, 1),
+        (line(max_output_tokens=[5], n={}), 1_000, 1),
         (line("/v1/embeddings", input=["x"]), 0, 0),
         (line("/v1/moderations", input="x"), 0, 0),
         (line("/v1/images/generations", n=2), 12_480, 1),
@@ -61,6 +63,11 @@ def test_the_most_that_an_answer_holds_is_its_limit_times_the_answers(
 def test_a_request_of_an_errors_file_is_read_where_it_stands() -> None:
     wrapped = msgspec.json.encode({"line": 7, "code": "x", "request": msgspec.json.decode(line(max_output_tokens=7))})
     assert metered(wrapped).output_tokens == 7
+
+
+def test_a_value_of_a_wrong_type_hides_no_other_line() -> None:
+    found = metered(line(max_output_tokens=5), line(max_output_tokens=[5]), line(model={}), line(max_output_tokens=6))
+    assert (found.read, found.output_tokens, found.unlimited) == (3, 1_011, 1)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +89,18 @@ def test_without_a_cap_the_first_line_of_a_window_stands_for_the_others() -> Non
     assert (found.requests, found.read, found.most_output_tokens) == (4, 1, 20)
 
 
+def test_of_a_model_that_was_not_looked_at_the_usual_length_is_assumed() -> None:
+    meter, data = Meter(every_line=False), line(max_output_tokens=5) + line(model="other")
+    meter.take(Window(0, data), 0, len(data))
+    batches = [samples.batch(model="m"), samples.batch(model="other"), samples.batch(model="other", requests=3)]
+    found = meter.drain([*batches, samples.batch(model="vectors", endpoint="/v1/embeddings")])
+    assert {model: estimate.most_output_tokens for model, estimate in found.items()} == {
+        "m": 10,
+        "other": 5_000,
+        "vectors": 0,
+    }
+
+
 def test_a_line_that_is_too_long_is_passed_over() -> None:
     meter = Meter(every_line=True)
     assert meter.take(TooLong(10, 99, b"{"), 10, 99) == 99
@@ -95,12 +114,12 @@ def test_a_line_that_is_too_long_is_passed_over() -> None:
 )
 def test_wherever_chunks_are_cut_every_line_counts_once(limits: list[int], cuts: list[int], offset: int) -> None:
     data = b"".join(line(max_output_tokens=limit) for limit in limits)
-    ends = [data.rfind(b"\n", 0, cut) + 1 for cut in sorted(cuts)]
+    ends = sorted({data.rfind(b"\n", 0, cut) + 1 for cut in cuts} - {0} | {len(data)})
     meter, window, at = Meter(every_line=True), Window(offset, data), offset
     parts: dict[str, Estimate] = {}
-    for end in [*ends, len(data)]:
+    for end in ends:
         at = meter.take(window, at, offset + end)
         parts = added(parts, meter.drain([samples.batch(model="m", requests=1, estimated_tokens=1)]))
     assert parts["m"].output_tokens == sum(limits)
     assert parts["m"].read == len(limits)
-    assert parts["m"].requests == len(ends) + 1
+    assert parts["m"].requests == len(ends)

@@ -5,7 +5,8 @@ Read beside the judging, and apart from it: a job with a cap is read line by lin
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -37,7 +38,11 @@ class _Line(msgspec.Struct, gc=False):
     request: _Line | None = None  #: of a line of our errors file
 
 
+#: ``url`` and the body's ``model``, limits and numbers of answers.
+_Kind = tuple[Any, ...]
+
 _LINE = msgspec.json.Decoder(_Line)
+_kind = attrgetter("url", *(f"body.{name}" for name in _Body.__struct_fields__))
 
 
 class Meter:
@@ -54,40 +59,48 @@ class Meter:
         data = piece.data
         if (start, end) != (piece.offset, piece.end):
             data = data[start - piece.offset : end - piece.offset]
-        for line in self._lines(data):
-            self._add(line)
+        rows = self._lines(data)
+        try:
+            kinds = Counter(map(_kind, rows))
+        except (AttributeError, TypeError):  # a line without a body, or a value that is neither a number nor a text
+            for kind in filter(None, map(_any_kind, rows)):
+                self._add(kind, 1)
+        else:
+            for kind, lines in kinds.items():
+                self._add(kind, lines)
         return end
 
-    def _lines(self, data: bytes | bytearray) -> Iterable[_Line]:
+    def _lines(self, data: bytes | bytearray) -> list[_Line]:
         if not self._every_line:
             line = _decoded(data[: data.find(b"\n") + 1 or len(data)])
             return [line] if line else []
         try:
             return _LINE.decode_lines(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return filter(None, map(_decoded, data.split(b"\n")))
+            return [*filter(None, map(_decoded, data.split(b"\n")))]
 
-    def _add(self, line: _Line) -> None:
-        line = line.request if line.request and not line.body else line
-        endpoint = limits.ENDPOINTS.get(line.url) if isinstance(line.url, str) else None
-        if endpoint and line.body and isinstance(line.body.model, str):
-            tokens, unlimited = _bound(endpoint, line.body)
-            sums = self._read[line.body.model]
-            sums[0] += 1
-            sums[1] += tokens
-            sums[2] += unlimited
+    def _add(self, kind: _Kind, lines: int) -> None:
+        url, model, *said = kind
+        endpoint = limits.ENDPOINTS.get(url) if isinstance(url, str) else None
+        if endpoint and isinstance(model, str):
+            tokens, is_assumed = _bound(endpoint, *said)
+            sums = self._read[model]
+            sums[0] += lines
+            sums[1] += lines * tokens
+            sums[2] += lines * is_assumed
 
     def drain(self, batches: Iterable[Batch]) -> dict[str, Estimate]:
         """What was read since the last call, of the models of ``batches``, with their requests and their input."""
-        found: dict[str, Estimate] = {}
+        read, self._read = self._read, defaultdict(_nothing)
+        found: dict[str, Estimate] = defaultdict(Estimate)
         for batch in batches:
-            own = Estimate(requests=batch.requests, input_tokens=batch.estimated_tokens)
-            found[batch.model] = found.get(batch.model, Estimate()) + own
-        sums, self._read = self._read, defaultdict(_nothing)
-        for model, (read, tokens, unlimited) in sums.items():
+            found[batch.model] += Estimate(requests=batch.requests, input_tokens=batch.estimated_tokens)
+            if batch.model not in read:
+                found[batch.model] += _assumed(batch)
+        for model, (requests, tokens, unlimited) in read.items():
             if model in found:
-                found[model] += Estimate(read=read, output_tokens=tokens, unlimited=unlimited)
-        return found
+                found[model] += Estimate(read=requests, output_tokens=tokens, unlimited=unlimited)
+        return dict(found)
 
 
 def added(known: Mapping[str, Estimate], more: Mapping[str, Estimate]) -> dict[str, Estimate]:
@@ -107,13 +120,25 @@ def _nothing() -> list[int]:
     return [0, 0, 0]
 
 
-def _bound(endpoint: limits.Endpoint, body: _Body) -> tuple[int, bool]:
+def _assumed(batch: Batch) -> Estimate:
+    """Of a batch none of whose requests was read."""
+    each = limits.ENDPOINTS[batch.endpoint].answer_tokens
+    return Estimate(read=batch.requests, output_tokens=each * batch.requests, unlimited=batch.requests if each else 0)
+
+
+def _any_kind(line: _Line) -> _Kind | None:
+    request = line if line.body else line.request
+    return _kind(request) if request and request.body else None
+
+
+def _bound(
+    endpoint: limits.Endpoint, output: object, completion: object, tokens: object, n: object, best_of: object
+) -> tuple[int, bool]:
     """The most tokens that an answer holds, and whether that is an assumption."""
     if not endpoint.answer_tokens:
         return 0, False
-    named = (_number(limit, _MOST_TOKENS) for limit in (body.max_output_tokens, body.max_completion_tokens))
-    each = next(filter(None, named), None) or _number(body.max_tokens, _MOST_TOKENS)
-    answers = max(_number(body.n, _MOST_ANSWERS) or 1, _number(body.best_of, _MOST_ANSWERS) or 1)
+    each = next(filter(None, (_number(limit, _MOST_TOKENS) for limit in (output, completion, tokens))), None)
+    answers = max(_number(n, _MOST_ANSWERS) or 1, _number(best_of, _MOST_ANSWERS) or 1)
     return (each or endpoint.answer_tokens) * answers, not each
 
 
