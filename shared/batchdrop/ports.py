@@ -476,7 +476,10 @@ class Ledger(Protocol):
         ...
 
     def note_status(self, job: Job, *, digest: str, due_at: datetime) -> None:
-        """What the status object last said, and when it may be written next. Lost silently if the job is gone."""
+        """What the status object last said, what was spent by then, and when it may be written next.
+
+        Lost silently if the job is gone, or has ended since.
+        """
         ...
 
     # chunks

@@ -41,6 +41,22 @@ def test_a_job_that_is_too_dear_keeps_what_it_would_have_cost(ledger: TableLedge
     assert stored.cost["cap"] == "0.10"
 
 
+def test_a_look_at_a_job_from_before_its_end_says_nothing_of_its_cost_any_more(ledger: TableLedger) -> None:
+    job = replace(planned(ledger), planned_at=NOW, estimates=ESTIMATES, prices={"gpt-5-mini": LONG})
+    assert ledger.start_job(job)
+    looked = ledger.job(JOB_ID)
+    assert looked
+    ledger.note_status(replace(looked, usage={"gpt-5-mini": Usage(output_tokens=7_000_000)}), digest="a", due_at=LATER)
+    running = ledger.job(JOB_ID)
+    assert running
+    assert (running.status_digest, running.cost["actual"]) == ("a", "7.00")
+    assert ledger.lose_input(running, code="input_gone", reason="…", now=NOW)
+    ledger.note_status(looked, digest="b", due_at=LATER)
+    ended = ledger.job(JOB_ID)
+    assert ended
+    assert (ended.status_digest, ended.cost["actual"]) == ("a", "7.00")
+
+
 def test_the_tokens_of_long_prompts_are_added_up_beside_all_others(ledger: TableLedger, table: Table) -> None:
     batch = moved(ledger, table, BatchState.ENDED)
     former, part = Usage(requests=1, input_tokens=10), Usage(requests=1, input_tokens=20)

@@ -30,7 +30,7 @@ def test_tokens_and_dollars_add_up_over_batches_and_waves(service: Service) -> N
 def test_the_status_tells_what_was_spent_so_far() -> None:
     service = Service(MAX_REQUESTS_PER_BATCH="2")
     service.ports.prices.known = {"gpt-5-mini": price("1", "10")}
-    service.drop("a.jsonl", requests(4))
+    job_id = service.drop("a.jsonl", requests(4))
     service.deliver()
     service.tick()
     first, _ = service.api.open_batches()
@@ -40,9 +40,9 @@ def test_the_status_tells_what_was_spent_so_far() -> None:
         service.ports.clock.advance(minutes=1)
         service.tick()
     assert service.status("a")["state"] == "running"
-    assert service.status("a")["cost"]["actual"] == "0.00012"
+    assert service.status("a")["cost"]["actual"] == service.job(job_id).cost["actual"] == "0.00012"
     service.run()
-    assert service.status("a")["cost"]["actual"] == "0.00024"
+    assert service.status("a")["cost"]["actual"] == service.job(job_id).cost["actual"] == "0.00024"
 
 
 def test_a_long_prompt_is_paid_for_as_one(service: Service) -> None:

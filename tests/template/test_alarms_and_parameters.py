@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from batchdrop import telemetry
+from batchdrop.core import options
 from batchdrop.telemetry import NAMESPACE
 
 if TYPE_CHECKING:
@@ -72,6 +73,17 @@ def test_the_api_is_reached_over_tls_unless_it_is_on_loopback(template: Template
 def test_a_schedule_is_one_that_aws_takes(template: Template, schedule: str, taken: bool) -> None:
     pattern = template.document["Parameters"]["PollSchedule"]["AllowedPattern"]
     assert bool(re.fullmatch(pattern, schedule)) is taken
+
+
+@pytest.mark.parametrize("cap", ["none", "5", "12.50", "0.000001", "", "-1", "1e3", "$5", "1,000", "5.", "0.0000001"])
+def test_a_cap_that_can_be_deployed_is_one_that_the_functions_take(template: Template, cap: str) -> None:
+    pattern = template.document["Parameters"]["MaxCostUSD"]["AllowedPattern"]
+    try:
+        options.cap(cap)
+    except ValueError:
+        assert not re.fullmatch(pattern, cap)
+    else:
+        assert re.fullmatch(pattern, cap)
 
 
 @pytest.mark.parametrize("name", ["OpenAIApiKeySecretArn", "AlarmTopicArn"])

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _GONE: dict[str, Any] = dict.fromkeys(NO_LONGER_DUE)
 EXPIRY_SECONDS = 10.0  #: no further items are told when they expire with less than this left
+_AT_WORK = (JobState.RUNNING, JobState.ASSEMBLING)
 _CLAIMS = {JobState.PLANNING: "J2.claim", JobState.RUNNING: "J5", JobState.ASSEMBLING: "J5.claim"}
 
 
@@ -155,7 +156,11 @@ class JobWrites:
 
     def note_status(self, job: Job, *, digest: str, due_at: datetime) -> None:
         assign = to(status_digest=digest, status_due_at=due_at)
-        self._table.commit([Change(job.key, states=tuple(JobState), assign=assign)])
+        if job.state in _AT_WORK:
+            assign |= to(cost=cost.summary(job))
+        # A look from before the end does not overwrite the last word.
+        states = _AT_WORK if job.state in _AT_WORK else tuple(JobState)
+        self._table.commit([Change(job.key, states=states, assign=assign)])
 
     def claim_chunk(self, chunk: Chunk, *, lease: datetime, now: datetime) -> Chunk | None:
         change = step(
