@@ -24,7 +24,7 @@ from batchdrop.core.text import is_deep
 def request(
     custom_id: object = "a", model: object = "m", url: str = "/v1/chat/completions", **body: object
 ) -> dict[str, object]:
-    return {"custom_id": custom_id, "method": "POST", "url": url, "body": {"model": model, **body}}
+    return {"custom_id": custom_id, "method": "POST", "url": url, "body": {"model": model, "messages": [], **body}}
 
 
 def line(*args: object, **body: object) -> bytes:
@@ -65,6 +65,20 @@ _ODD = st.sampled_from(
         line("z") + b"\r",
         b"\r" + line("z"),
         b"\xef\xbb\xbf" + line("z"),
+        b" " + line("1") + b" ",
+        line("2").replace(b'"method"', b'"custom_id": "3", "method"'),
+        line("4").replace(b'"method"', b'"custom\\u005fid": "4", "method"'),
+        line("5").replace(b'"model"', b'"model": "m", "model"'),
+        line("6").replace(b'"url"', b'"method": "POST", "url"'),
+        line("7").replace(b'"url"', b'"method": "GET", "url"'),
+        line("8").replace(b'"body"', b'"body": {"model": "m", "messages": []}, "body"'),
+        line("9", messages=None),
+        line("A", messages="text"),
+        line("B").replace(b"messages", b"prompt"),
+        line("C", text="?").replace(b"?", b"\\ud800"),
+        line("D", "m", "/v1/completions", prompt="x"),
+        line("E", "m", "/v1/completions", prompt=["x"]),
+        line("F", "m", "/v1/completions", prompt=None),
     ]
 )
 

@@ -13,7 +13,7 @@ from batchdrop.core.request import Pair, Refusal, Request
 from batchdrop.core.rewriting import original_id, rewritten
 from batchdrop.core.survey import survey
 
-OK = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m"}}
+OK = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": []}}
 
 
 def line(**changes: object) -> bytes:
@@ -22,7 +22,8 @@ def line(**changes: object) -> bytes:
 
 @pytest.mark.parametrize("url", limits.ENDPOINTS)
 def test_every_endpoint_of_the_table_is_taken(url: str) -> None:
-    verdict = judge(line(url=url))
+    prompt = limits.ENDPOINTS[url].prompt
+    verdict = judge(line(url=url, body={"model": "m"} | ({prompt: "x"} if prompt else {})))
     assert isinstance(verdict, Request)
     assert verdict.pair == Pair("m", url)
 
@@ -40,11 +41,11 @@ def test_azures_endpoint_and_openais_are_both_known() -> None:
         (b'{"a":NaN}', "invalid_json_line"),
         (line() + line(), "invalid_json_line"),
         (line()[:-1], "invalid_json_line"),
-        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\xff"), "invalid_json_line"),
-        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\xc0\xaf"), "invalid_json_line"),
-        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\xed\xa0\x80"), "invalid_json_line"),
-        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\\ud800"), "invalid_json_line"),
-        (line(body={"model": "m", "x": "?"}).replace(b"?", b"\t"), "invalid_json_line"),
+        (line(body={"model": "m", "messages": [], "x": "?"}).replace(b"?", b"\xff"), "invalid_json_line"),
+        (line(body={"model": "m", "messages": [], "x": "?"}).replace(b"?", b"\xc0\xaf"), "invalid_json_line"),
+        (line(body={"model": "m", "messages": [], "x": "?"}).replace(b"?", b"\xed\xa0\x80"), "invalid_json_line"),
+        (line(body={"model": "m", "messages": [], "x": "?"}).replace(b"?", b"\\ud800"), "invalid_json_line"),
+        (line(body={"model": "m", "messages": [], "x": "?"}).replace(b"?", b"\t"), "invalid_json_line"),
         (b"\xef\xbb\xbf" + line(), "invalid_json_line"),
         (line() + b"\0", "invalid_json_line"),
         (b"[1]", "not_an_object"),
@@ -68,7 +69,18 @@ def test_azures_endpoint_and_openais_are_both_known() -> None:
         (line(body={"model": ""}), "invalid_request"),
         (line(body={"model": 5}), "invalid_request"),
         (line(body={"model": "m" * 257}), "invalid_request"),
-        (line(body={"model": "m", "stream": True}), "streaming_unsupported"),
+        (line(body={"model": "m"}), "invalid_request"),
+        (line(body={"model": "m", "messages": None}), "invalid_request"),
+        (line(url="/v1/embeddings", body={"model": "m", "messages": []}), "invalid_request"),
+        (line(url="/v1/images/edits", body={"model": "m", "prompt": None}), "invalid_request"),
+        (line(body={"model": "m", "messages": [], "stream": True}), "streaming_unsupported"),
+        (line(body={"model": "m", "messages": [], "stream": 1}), "streaming_unsupported"),
+        (line().replace(b'"url"', b'"custom_id": "b", "url"'), "duplicate_key"),
+        (line().replace(b'"url"', b'"cust\\u006fm_id": "a", "url"'), "duplicate_key"),
+        (line().replace(b'"url"', b'"body": {"model": "m", "messages": []}, "url"'), "duplicate_key"),
+        (line().replace(b'"messages"', b'"model": "n", "messages"'), "duplicate_key"),
+        (line(custom_id=5).replace(b'"url"', b'"method": "GET", "url"'), "duplicate_key"),
+        (line(custom_id=5).replace(b'"messages"', b'"stream": false, "stream": null, "messages"'), "duplicate_key"),
         (line(url="/v1/embeddings", body={"model": "m", "input": ["x"] * 50_001}), "too_many_inputs"),
     ],
 )
@@ -90,20 +102,20 @@ def test_a_refusal_says_what_to_do_and_keeps_what_the_user_wrote() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"stream": False}, {"stream": None}, {"stream": 1}, {"x": [[[1e5]]]}, {"\u0000": "é🎉"}]
+    "body", [{"stream": False}, {"stream": None}, {"messages": "text"}, {"x": [[[1e5]]]}, {"\u0000": "é🎉"}]
 )
 def test_what_the_provider_may_judge_passes(body: dict[str, object]) -> None:
-    assert isinstance(judge(line(body={"model": "m", **body})), Request)
+    assert isinstance(judge(line(body={"model": "m", "messages": [], **body})), Request)
 
 
 def test_128_levels_pass() -> None:
-    text = line(body={"model": "m", "x": "?"}).replace(b'"?"', b"[" * 126 + b"]" * 126)
+    text = line(body={"model": "m", "messages": [], "x": "?"}).replace(b'"?"', b"[" * 126 + b"]" * 126)
     assert isinstance(judge(text), Request)
     assert isinstance(judge(text.replace(b"[]", b"[[]]")), Refusal)
 
 
 def test_brackets_in_texts_are_no_depth() -> None:
-    text = line(body={"model": "m", "x": '[{"\\' * 500})
+    text = line(body={"model": "m", "messages": [], "x": '[{"\\' * 500})
     assert isinstance(judge(text), Request)
     assert survey(text + b"\n") is not None or text.count(b"[") > limits.LINE_DEPTH
 
@@ -134,7 +146,7 @@ def test_a_line_of_our_errors_file_is_unwrapped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "inputs"), [("text", 1), (["a", "b"], 2), ([1, 2, 3], 1), ([[1], [2]], 2), ([], 1), (None, 1), ({}, 1)]
+    ("value", "inputs"), [("text", 1), (["a", "b"], 2), ([1, 2, 3], 1), ([[1], [2]], 2), ([], 1), ({}, 1)]
 )
 def test_texts_to_embed_are_counted(value: object, inputs: int) -> None:
     verdict = judge(line(url="/v1/embeddings", body={"model": "m", "input": value, "dimensions": 100}))

@@ -16,7 +16,8 @@ URL = "/v1/chat/completions"
 
 
 def request(custom_id: object = "a", model: str = "m", url: str = URL, **body: object) -> bytes:
-    line = {"custom_id": custom_id, "method": "POST", "url": url, "body": {"model": model, **body}}
+    body = {"model": model, "messages": [], "prompt": "", **body}
+    line = {"custom_id": custom_id, "method": "POST", "url": url, "body": body}
     return msgspec.json.encode(line)
 
 

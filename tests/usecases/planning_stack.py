@@ -25,7 +25,7 @@ from tests.fakes.table import InMemoryTable
 
 def request(custom_id: Any = "a", *, model: str = "m", url: str = "/v1/chat/completions", **body: Any) -> bytes:
     """A line without its newline."""
-    line = {"custom_id": custom_id, "method": "POST", "url": url, "body": {"model": model, **body}}
+    line = {"custom_id": custom_id, "method": "POST", "url": url, "body": {"model": model, "messages": [], **body}}
     return msgspec.json.encode(line)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from batchdrop.core.model import Job, Usage
 
-BLOCK = 1 << 20
+BLOCK = 1 << 19  #: above, blocks are mapped and unmapped one by one, and each page of them faults
 
 #: Errors that say only that the provider did not come to it.
 NOT_RUN = frozenset({"batch_expired", "batch_cancelled"})

@@ -8,14 +8,18 @@ import msgspec
 from msgspec import Raw
 
 from batchdrop.core import limits
-from batchdrop.core.request import NOTHING, NULL, USUAL, Body, Pair, Refusal, Request, embedded, is_model
-from batchdrop.core.text import is_deep, is_utf8
+from batchdrop.core.request import NOTHING, NULL, Body, Pair, Refusal, Request, embedded, is_model, is_nothing
+from batchdrop.core.text import is_deep, is_utf8, twice
+from batchdrop.core.usual import usual
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _QUOTED = 100  #: characters of the user's that a reason may quote
 _REQUIRED = ("method", "url", "body")
+_KEYS = ("custom_id", *_REQUIRED)
+_BODY_KEYS = ("model", "stream")
+_NOT_STREAMED = (NOTHING, NULL, Raw(b"false"))
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -32,6 +36,8 @@ class _Line(msgspec.Struct, gc=False):
 class _Body(msgspec.Struct, gc=False):
     model: Raw = NOTHING
     stream: Raw = NOTHING
+    messages: Raw = NOTHING
+    prompt: Raw = NOTHING
     input: Raw = NOTHING
     dimensions: Raw = NOTHING
     encoding_format: Raw = NOTHING
@@ -48,12 +54,10 @@ def judge(line: bytes | bytearray) -> Request | Refusal:
     if is_deep(line):
         return Refusal("too_deep", f"The line nests deeper than {limits.LINE_DEPTH} levels. Flatten it.")
     try:
-        row = USUAL.decode(line)
+        ids, [pair], [body] = usual([line])
     except msgspec.DecodeError:
         return _look_again(line)
-    if row.body.stream or not is_model(row.body.model):
-        return _look_again(line)
-    return _request(row.custom_id, row.url, row.body)
+    return _request(ids[0], pair, body)
 
 
 def too_large(cap: int) -> Refusal:
@@ -61,15 +65,15 @@ def too_large(cap: int) -> Refusal:
     return Refusal("line_too_long", f"The line is longer than {cap:,} bytes. Make the request smaller.")
 
 
-def _request(custom_id: str | None, url: str, body: Body, **unusual: object) -> Request | Refusal:
-    inputs, answer_bytes = embedded(limits.ENDPOINTS[url], body)
+def _request(custom_id: str | None, pair: Pair, body: Body, **unusual: object) -> Request | Refusal:
+    inputs, answer_bytes = embedded(limits.ENDPOINTS[pair.endpoint], body)
     if inputs > limits.EMBEDDING_INPUTS_PER_BATCH:
         return Refusal(
             "too_many_inputs",
             f"'body.input' holds {inputs:,} texts; a batch takes {limits.EMBEDDING_INPUTS_PER_BATCH:,}. "
             "Spread them over several lines.",
         )
-    return Request(Pair(body.model, url), custom_id, inputs, answer_bytes, **unusual)  # type: ignore[arg-type]
+    return Request(pair, custom_id, inputs, answer_bytes, **unusual)  # type: ignore[arg-type]
 
 
 def _look_again(line: bytes | bytearray) -> Request | Refusal:
@@ -102,13 +106,13 @@ def _unwrapped(text: Raw) -> Request | Refusal:
 
 
 def _read(fields: _Line, line: Raw, text: Raw | None) -> Request | Refusal:
-    if fault := next(_faults(fields), None):
+    if fault := next(_faults(fields, line), None):
         return _refusal(fields, line, *fault)
     body = _BODY.decode(fields.body)
     verdict = _request(
         _text(fields.custom_id),
-        _text(fields.url) or "",
-        Body(_text(body.model) or "", None, body.input, _number(body.dimensions), _text(body.encoding_format)),
+        Pair(_text(body.model) or "", _text(fields.url) or ""),
+        Body(input=body.input, dimensions=_number(body.dimensions), encoding_format=_text(body.encoding_format)),
         text=text,
         rewrite=_text(fields.method) != "POST",
     )
@@ -119,24 +123,35 @@ def _refusal(fields: _Line, line: Raw, code: str, reason: str) -> Refusal:
     return Refusal(code, reason, fields.custom_id or NULL, line)
 
 
-def _faults(fields: _Line) -> Iterator[tuple[str, str]]:
+def _faults(fields: _Line, line: Raw) -> Iterator[tuple[str, str]]:
     """(code, reason) of all that is wrong with a JSON object, the most telling first."""
+    if name := twice(line, _KEYS):
+        yield "duplicate_key", f"'{name}' stands twice in the line. Leave one."
     for name in _REQUIRED:
         if not getattr(fields, name):
             yield "missing_required_parameter", f"Missing required parameter: '{name}'. Add it to the line."
     if (_text(fields.method) or "").upper() != "POST":
         yield "invalid_method", "'method' must be \"POST\"."
-    if _text(fields.url) not in limits.ENDPOINTS:
+    endpoint = limits.ENDPOINTS.get(_text(fields.url) or "")
+    if endpoint is None:
         accepted = ", ".join(limits.ENDPOINTS)
         yield "invalid_url", f"'url' is {_quote(fields.url)}, which takes no batches. Use one of: {accepted}."
-    if not _is_object(fields.body):
+    if endpoint is None or not _is_object(fields.body):
         yield "invalid_request", "'body' must be a JSON object with the request's parameters."
         return
-    body = _BODY.decode(fields.body)
+    yield from _faults_of_body(fields.body, endpoint)
+
+
+def _faults_of_body(text: Raw, endpoint: limits.Endpoint) -> Iterator[tuple[str, str]]:
+    if name := twice(text, _BODY_KEYS):
+        yield "duplicate_key", f"'body.{name}' stands twice in the line. Leave one."
+    body = _BODY.decode(text)
     if not is_model(_text(body.model) or ""):
         most = limits.MODEL_CHARACTERS
         yield "invalid_request", f"Model parameter is required: set 'body.model' to a text of 1 to {most} characters."
-    if bytes(memoryview(body.stream)[:5]) == b"true":
+    if endpoint.prompt and is_nothing(getattr(body, endpoint.prompt)):
+        yield "invalid_request", f"{endpoint.prompt.capitalize()} parameter is required: set 'body.{endpoint.prompt}'."
+    if body.stream not in _NOT_STREAMED:
         yield "streaming_unsupported", "Streaming is not supported in the Batch API. Remove 'body.stream'."
 
 

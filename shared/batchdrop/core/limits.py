@@ -40,11 +40,14 @@ GZIP_BYTES = 100_000_000_000  #: unpacked; what is skipped again by each continu
 class Endpoint:
     """One endpoint that takes batches. ``answer_bytes``: the projected size of one result line, without embeddings.
 
-    ``answer_tokens``: what an answer is taken to hold where its request names no limit; 0: none that are paid for.
+    ``prompt``: the parameter without which OpenAI fails the whole batch; captured for chat completions, for the others
+    assumed. ``answer_tokens``: what an answer is taken to hold where its request names no limit; 0: none that are paid
+    for.
     """
 
     path: str
     answer_bytes: int
+    prompt: str = ""
     embeds: bool = False
     answer_tokens: int = 1_000
 
@@ -55,17 +58,17 @@ ENDPOINTS: Mapping[str, Endpoint] = MappingProxyType(
         for endpoint in (
             # [S] resources/batches.py of 3.54 and [O]. 2,000 bytes: 50,000 usual answers stay within 100 MB.
             Endpoint("/v1/responses", 2_000),
-            Endpoint("/v1/chat/completions", 2_000),
-            Endpoint("/v1/embeddings", 500, embeds=True, answer_tokens=0),
-            Endpoint("/v1/completions", 2_000, answer_tokens=16),  # [O] its own default
-            Endpoint("/v1/moderations", 2_000, answer_tokens=0),
+            Endpoint("/v1/chat/completions", 2_000, "messages"),
+            Endpoint("/v1/embeddings", 500, "input", embeds=True, answer_tokens=0),
+            Endpoint("/v1/completions", 2_000, "prompt", answer_tokens=16),  # [O] its own default
+            Endpoint("/v1/moderations", 2_000, "input", answer_tokens=0),
             # Answers carry base64 images of one to three MB; the largest, at high quality, is 6,240 tokens [G].
-            Endpoint("/v1/images/generations", 3_000_000, answer_tokens=6_240),
-            Endpoint("/v1/images/edits", 3_000_000, answer_tokens=6_240),
-            Endpoint("/v1/videos", 2_000),
+            Endpoint("/v1/images/generations", 3_000_000, "prompt", answer_tokens=6_240),
+            Endpoint("/v1/images/edits", 3_000_000, "prompt", answer_tokens=6_240),
+            Endpoint("/v1/videos", 2_000, "prompt"),
             # Azure's deployments are called without the version.
-            Endpoint("/chat/completions", 2_000),
-            Endpoint("/embeddings", 500, embeds=True, answer_tokens=0),
+            Endpoint("/chat/completions", 2_000, "messages"),
+            Endpoint("/embeddings", 500, "input", embeds=True, answer_tokens=0),
             Endpoint("/responses", 2_000),
         )
     }

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Meta, Raw
+from msgspec import Raw
 
 from batchdrop.core import limits
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 NOTHING = Raw(b"")
 NULL = Raw(b"null")
+_ITEMS = msgspec.json.Decoder(list[Raw])
 
 
 class Pair(NamedTuple):
@@ -59,49 +57,22 @@ class Refusal(msgspec.Struct, frozen=True, gc=False):
     request: Raw | None = None
 
 
-class Body(msgspec.Struct, gc=False):
-    model: str
-    stream: bool | None = None
+class Body(msgspec.Struct, gc=False, kw_only=True):
+    """What of a body is looked at, besides model and stream."""
+
+    messages: Raw = NOTHING
+    prompt: Raw = NOTHING
     input: Raw = NOTHING
     dimensions: int | None = None
     encoding_format: str | None = None
 
 
-class Usual(Protocol):
-    """A line as nearly everybody writes it; one that differs is no error yet, it is looked at again, slowly."""
-
-    @property
-    def custom_id(self) -> str: ...
-    @property
-    def url(self) -> str: ...
-    @property
-    def body(self) -> Body: ...
-
-
-class UsualDecoder(Protocol):
-    def decode(self, line: bytes | bytearray, /) -> Usual: ...
-    def decode_lines(self, lines: bytes | bytearray, /) -> Sequence[Usual]: ...
-
-
-def _decoder(custom_id: object, urls: tuple[str, ...], body: type) -> UsualDecoder:
-    url: Any = Literal[urls]
-    fields: list[Any] = [("custom_id", custom_id), ("method", Literal["POST"]), ("url", url), ("body", body)]
-    return msgspec.json.Decoder(msgspec.defstruct("Usual", fields, gc=False))
-
-
-USUAL = _decoder(str, tuple(limits.ENDPOINTS), Body)
-_ITEMS = msgspec.json.Decoder(list[Raw])
-
-
-def alike(pair: Pair) -> UsualDecoder:
-    """Takes nothing but lines of one pair under ids of a length that the API takes."""
-    custom_id = Annotated[str, Meta(min_length=1, max_length=limits.CUSTOM_ID_CHARACTERS)]
-    body: list[Any] = [("model", Literal[(pair.model,)]), ("stream", None, None)]
-    return _decoder(custom_id, (pair.endpoint,), msgspec.defstruct("Alike", body, gc=False))
-
-
 def is_model(name: str) -> bool:
     return 0 < len(name) <= limits.MODEL_CHARACTERS
+
+
+def is_nothing(value: Raw) -> bool:
+    return not value or value == NULL
 
 
 def embedded(endpoint: limits.Endpoint, body: Body) -> tuple[int, int]:

@@ -34,7 +34,8 @@ Wrap = Callable[[Any], Any]
 
 def request(custom_id: str, **body: Any) -> bytes:
     """One line of an input, without its newline."""
-    value = {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": {"model": MODEL} | body}
+    body = {"model": MODEL, "messages": []} | body
+    value = {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
     return json.dumps(value).encode()
 
 
