@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import msgspec
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BUCKETS = ("INPUT_BUCKET", "OUTPUT_BUCKET", "WORK_BUCKET")
+#: Providers with batches whose prices the table of ``adapters.prices`` has; "": the one at ``openai_base_url``.
+PriceProvider = Literal["", "openai", "azure", "google", "groq", "mistral", "x-ai"]
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -44,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     enqueued_limits: str
     submit_concurrency: int
     max_cost_usd: str
-    price_provider: str
+    price_provider: PriceProvider
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Settings:

@@ -5,16 +5,20 @@ from __future__ import annotations
 import socket
 import threading
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_args
 
 import genai_prices
 import pytest
+from genai_prices import data_snapshot
 
 from batchdrop.adapters.prices import TablePrices
+from batchdrop.bootstrap import Aws
 from batchdrop.core.model import Usage
 from batchdrop.core.pricing import Price
+from batchdrop.settings import PriceProvider, Settings
 from tests.fakes.prices import InMemoryPrices
 from tests.samples import NOW
+from tests.unit.test_settings import ENV
 
 OPENAI = TablePrices("https://api.openai.com/v1")
 BATCH = {"processing": "batch"}
@@ -127,6 +131,16 @@ def test_another_provider_is_known_by_its_address_or_not_at_all() -> None:
 def test_behind_a_gateway_the_provider_is_named() -> None:
     assert known("gpt-5-mini", TablePrices("https://gateway.example.org/v1", "openai")) == known("gpt-5-mini")
     assert TablePrices("https://api.openai.com/v1", "groq").of("gpt-5-mini", NOW) is None
+
+
+def test_the_service_asks_for_the_prices_of_its_provider() -> None:
+    asked = {"OPENAI_BASE_URL": "https://gateway.example.org/v1", "PRICE_PROVIDER": "openai"}
+    assert Aws(Settings.from_env(ENV | asked)).prices == TablePrices("https://gateway.example.org/v1", "openai")
+
+
+@pytest.mark.parametrize("provider", [name for name in get_args(PriceProvider) if name])
+def test_every_provider_that_can_be_named_is_in_the_table(provider: str) -> None:
+    assert provider in {one.id for one in data_snapshot.get_snapshot().providers}
 
 
 def test_a_provider_whose_batches_are_not_in_the_table_has_no_price() -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
 from batchdrop import telemetry
 from batchdrop.core import options
+from batchdrop.settings import PriceProvider
 from batchdrop.telemetry import NAMESPACE
 
 if TYPE_CHECKING:
@@ -84,6 +85,10 @@ def test_a_cap_that_can_be_deployed_is_one_that_the_functions_take(template: Tem
         assert not re.fullmatch(pattern, cap)
     else:
         assert re.fullmatch(pattern, cap)
+
+
+def test_a_provider_that_can_be_deployed_is_one_that_the_functions_take(template: Template) -> None:
+    assert template.document["Parameters"]["PriceProvider"]["AllowedValues"] == list(get_args(PriceProvider))
 
 
 @pytest.mark.parametrize("name", ["OpenAIApiKeySecretArn", "AlarmTopicArn"])

@@ -61,6 +61,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("MAX_JOB_HOURS", "0"),
         ("MAX_COST_USD", ""),
         ("MAX_COST_USD", "ten"),
+        ("PRICE_PROVIDER", "acme"),
         ("OPENAI_BASE_URL", "http://example.com/v1"),
         ("OPENAI_BASE_URL", "file:///etc/passwd"),
         ("OUTPUT_BUCKET", "in"),
