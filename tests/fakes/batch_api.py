@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
 from typing import Any, Literal
 
 from batchdrop.core.errors import Rejected, RetryLater
@@ -21,7 +20,7 @@ BLOCK = 64 * 1024
 OK, FIRST_ERROR = 200, 400
 
 
-@dataclass(slots=True)
+@dataclass
 class Fault:
     """An error waiting for its call. ``after``: the call does its work first, and its answer is lost."""
 
@@ -30,7 +29,7 @@ class Fault:
     after: bool = False
 
 
-@dataclass(slots=True)
+@dataclass
 class RemoteFile:
     """A file at the provider; ``name`` is empty for those that it made itself."""
 
@@ -55,7 +54,7 @@ class InMemoryBatchApi:
     executed: Counter[str] = field(default_factory=Counter)
     respond: Callable[[Json], tuple[int, Json]] = respond_to
     _faults: dict[Method, list[Fault]] = field(default_factory=dict)
-    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
+    _named: int = 0  #: ids given out so far
 
     # what tests ask for
     def script(self, method: Method, error: Exception, *, call: int = 1, after: bool = False) -> None:
@@ -124,7 +123,7 @@ class InMemoryBatchApi:
             if file_id not in self.files:
                 raise RetryLater(f"cannot find file {file_id}", code="file_not_found")
             batch = RemoteBatch(
-                id=f"batch-{next(self._numbers):06d}",
+                id=self._id("batch"),
                 status="validating",
                 input_file_id=file_id,
                 created_at=int(self.clock.now().timestamp()),
@@ -183,8 +182,12 @@ class InMemoryBatchApi:
                 return fault.error
         return None
 
+    def _id(self, kind: str) -> str:
+        self._named += 1
+        return f"{kind}-{self._named:06d}"
+
     def _file(self, data: bytes, name: str = "") -> str:
-        file_id = f"file-{next(self._numbers):06d}"
+        file_id = self._id("file")
         self.files[file_id] = RemoteFile(name, data)
         return file_id
 

@@ -11,7 +11,7 @@ from batchdrop.core.model import Job, Key
 To = Literal["drop", "plan", "submit", "collect", "tick"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """One message. ``key`` names the job's item for a plan, and is None for a tick and a drop."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from batchdrop.ports import UploadPart
 
 
-@dataclass(slots=True)
+@dataclass
 class Multipart:
     """An upload under way."""
 

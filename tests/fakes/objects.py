@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import count
 
 from batchdrop.core.errors import Misconfigured, Rejected
 from batchdrop.core.housekeeping import VersionCursor
@@ -30,7 +29,7 @@ from tests.fakes.ranges import Late
 from tests.fakes.versions import page_of
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stored:
     """One version of one object. ``data`` is None in a delete marker."""
 
@@ -63,7 +62,7 @@ class InMemoryObjects:
         self.smallest_part = smallest_part
         self.page = page
         self._clock = clock
-        self._numbers = count(1)
+        self._named = 0  #: ids given out so far
         self._buckets: dict[str, dict[str, list[Stored]]] = {name: {} for name in (*self.versioned, *plain)}
 
     # what tests ask for
@@ -146,7 +145,7 @@ class InMemoryObjects:
 
     def start_upload(self, bucket: str, key: str, *, metadata: Mapping[str, str], content_type: str) -> str:
         self._bucket(bucket)
-        upload_id = f"upload-{next(self._numbers):06d}"
+        upload_id = self._id("upload")
         self.uploads[upload_id] = Multipart(bucket, key, _lower(metadata), content_type)
         return upload_id
 
@@ -185,7 +184,11 @@ class InMemoryObjects:
         return self._buckets[name]
 
     def _version_id(self, bucket: str) -> str | None:
-        return f"version-{next(self._numbers):06d}" if bucket in self.versioned else None
+        return self._id("version") if bucket in self.versioned else None
+
+    def _id(self, kind: str) -> str:
+        self._named += 1
+        return f"{kind}-{self._named:06d}"
 
     def _find(self, bucket: str, key: str, version_id: str | None = None) -> Stored | None:
         versions = self._bucket(bucket).get(key, [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from batchdrop.core.lifecycle import Guard, Op
@@ -21,18 +21,22 @@ Value = TypeVar("Value")
 class InMemoryTable:
     def __init__(self) -> None:
         self.items: Items = {}
-        self._tokens = itertools.count(1)
+        self._tokens = 0
 
     def commit(self, changes: Sequence[Change]) -> bool:
         keys = [(change.key.job_id, change.key.item) for change in changes]
         assert len(set(keys)) == len(keys) <= 100, "a transaction touches at most 100 different items"
-        if not all(holds(change, self.items.get(key)) for change, key in zip(changes, keys, strict=True)):
+        if not all(map(holds, changes, map(self.items.get, keys))):
             return False
-        token = f"token-{next(self._tokens)}"
+        token = self._token()
         for change, key in zip(changes, keys, strict=True):
             if not change.is_check:
                 self.items[key] = applied(change, self.items.get(key), token)
         return True
+
+    def _token(self) -> str:
+        self._tokens += 1
+        return f"token-{self._tokens}"
 
     def get(self, key: Key) -> dict[str, Any] | None:
         return copied(self.items.get((key.job_id, key.item)))
@@ -53,32 +57,29 @@ def holds(change: Change, item: dict[str, Any] | None) -> bool:
     return all(_true(guard, expected, old) for guard, expected in change.guards.items())
 
 
+_COMPARE: dict[Op, Callable[[Any, Any], bool]] = {
+    Op.ABSENT: lambda value, _: value is None,
+    Op.PRESENT: lambda value, _: value is not None,
+    Op.EQUAL: lambda value, expected: value == expected and value is not None,
+    Op.AT_MOST: lambda value, expected: value is None or value <= expected,
+    Op.ZERO: lambda value, _: value == 0,
+}
 #: Looked up once: these are asked for at every write.
-_TERMS = {guard: (guard.attribute, guard.op) for guard in Guard}
+_TERMS = {guard: (guard.attribute, _COMPARE[guard.op]) for guard in Guard}
 
 
 def _true(guard: Guard, expected: Any, item: dict[str, Any]) -> bool:
-    attribute, op = _TERMS[guard]
-    value = item.get(attribute)
-    match op:
-        case Op.ABSENT:
-            return value is None
-        case Op.PRESENT:
-            return value is not None
-        case Op.EQUAL:
-            return bool(value == expected) and value is not None
-        case Op.AT_MOST:
-            return value is None or bool(value <= expected)
-        case Op.ZERO:
-            return bool(value == 0)
+    attribute, compare = _TERMS[guard]
+    return compare(item.get(attribute), expected)
 
 
 def applied(change: Change, item: dict[str, Any] | None, token: str) -> dict[str, Any]:
     if change.put is not None:
         return {**copied(change.put), "token": token}
     new = dict(item) if item else {"job_id": change.key.job_id, "item": change.key.item}
-    for path, value in {**change.assign, ("token",): token}.items():
+    for path, value in change.assign.items():
         _parent(new, path)[path[-1]] = copied(value)
+    new["token"] = token
     for path, number in change.add.items():
         parent = _parent(new, path)
         parent[path[-1]] = parent.get(path[-1], 0) + number

@@ -18,7 +18,7 @@ def lifetime(call: Message) -> int:
     return TICK if call.to == "tick" else LIFE
 
 
-@dataclass(slots=True)
+@dataclass
 class Letter:
     """A message in a queue: hidden until ``visible_at`` (Unix seconds)."""
 
@@ -40,12 +40,16 @@ class Letters:
 
     def received(self) -> list[Letter]:
         """Letters that are visible now; hidden from here on, for as long as a function may take."""
+        return list(iter(self.next, None))
+
+    def next(self) -> Letter | None:
+        """The first of them."""
         now = self.clock.now().timestamp()
-        found = [letter for letter in self.waiting if letter.visible_at <= now]
-        for letter in found:
+        letter = next((letter for letter in self.waiting if letter.visible_at <= now), None)
+        if letter:
             letter.receives += 1
             letter.visible_at = now + VISIBILITY
-        return found
+        return letter
 
     def settle(self, letter: Letter, *, done: bool) -> None:
         """The queue forgets what is done, and what five receives could not do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -18,29 +19,54 @@ PATIENCE = 400  #: virtual minutes: a lost create takes half an hour, a lost mes
 Drive = Callable[[World], None]
 
 
+@dataclass
+class Course:
+    """How far a run is, besides its world. ``happened``: so many of its happenings are behind it."""
+
+    happened: int = 0
+    has_begun: bool = False  #: the present minute
+    is_ticked: bool = False  #: in the present minute
+    audited: int = 0  #: minutes since all was at rest
+
+
 def step_by_step(world: World, scenario: Scenario) -> None:
     """One function at a time, a minute at a time, until all is at rest. While nothing happens, minutes are skipped."""
-    to_come = list(scenario.happenings)
-    while world.minutes() < PATIENCE:
-        while to_come and to_come[0].when(world):
-            to_come.pop(0).what(world)
-        before = world.table.writes
-        tick(world)
-        if not to_come and world.at_rest():
-            if world.may_double:
-                audit(world)
+    course = Course()
+    while goes_on(world, scenario, course):
+        pass
+
+
+def goes_on(world: World, scenario: Scenario, course: Course) -> bool:
+    """Whether it was not at rest: then the next function has run, or the next minute has come."""
+    if not course.has_begun:
+        course.has_begun, course.is_ticked, world.table.writes = True, False, 0
+        _happen(world, scenario, course)
+    if not course.is_ticked:
+        course.is_ticked = True
+        world.invoke()
+        return True
+    return deliver_one(world) or _next_minute(world, scenario, course)
+
+
+def _happen(world: World, scenario: Scenario, course: Course) -> None:
+    for happening in scenario.happenings[course.happened :]:
+        if not happening.when(world):
             return
-        is_quiet = not world.step() and world.table.writes == before
-        world.clock.advance(minutes=QUIET if is_quiet else 1)
-    raise still_open(world)
+        happening.what(world)
+        course.happened += 1
 
 
-def audit(world: World) -> None:
-    """Long enough for a round of the audit, and for what it stops to end."""
-    for _ in range(AUDIT):
-        world.clock.advance(minutes=1)
-        tick(world)
-        world.step()
+def _next_minute(world: World, scenario: Scenario, course: Course) -> bool:
+    if course.happened == len(scenario.happenings) and (course.audited or world.at_rest()):
+        if not world.may_double or course.audited == AUDIT:
+            return False
+        course.audited += 1  # long enough for a round of the audit, and for what it stops to end
+    is_quiet = not world.step() and not world.table.writes and not course.audited
+    world.clock.advance(minutes=QUIET if is_quiet else 1)
+    if world.minutes() >= PATIENCE:
+        raise still_open(world)
+    course.has_begun = False
+    return True
 
 
 def tick(world: World) -> None:
@@ -50,14 +76,20 @@ def tick(world: World) -> None:
 
 
 def deliver(world: World) -> None:
-    while True:
-        for poke in list(world.post()):
-            world.invoke(poke)
-        letters = world.letters.received()
-        if not letters:
-            return
-        for letter in letters:
-            world.letters.settle(letter, done=world.invoke(letter.call))
+    while deliver_one(world):
+        pass
+
+
+def deliver_one(world: World) -> bool:
+    """Whether there was a message whose time had come: first what is sent to the poller, then what waits longest."""
+    for poke in world.post():
+        world.invoke(poke)
+        return True
+    letter = world.letters.next()
+    if letter is None:
+        return False
+    world.letters.settle(letter, done=world.invoke(letter.call))
+    return True
 
 
 def still_open(world: World) -> Violation:
@@ -67,18 +99,27 @@ def still_open(world: World) -> Violation:
 
 def play(scenario: Scenario, world: World, drive: Drive | None = None, *, again: bool = True) -> World:
     """Drop the files, run to rest, check everything; ``again``: ask for everything once more."""
-    with scenario.conditions.miniature():
-        for key, data in scenario.drops:
-            world.letters.send(world.drop(key, data))
+    with world.miniature():
+        begin(scenario, world)
         if drive is None:
             step_by_step(world, scenario)
         else:
             drive(world)
-        check_rest(world, expected(scenario.calm) if scenario.is_same else None)
-        world.line.decide = lambda number, site: None
-        if again:
-            replay(world)
+        end(scenario, world, again=again)
     return world
+
+
+def begin(scenario: Scenario, world: World) -> None:
+    for key, data in scenario.drops:
+        world.letters.send(world.drop(key, data))
+
+
+def end(scenario: Scenario, world: World, *, again: bool) -> None:
+    """Check everything; ``again``: ask for everything once more."""
+    check_rest(world, expected(scenario.calm) if scenario.is_same else None)
+    world.line.decide = lambda number, site: None
+    if again:
+        replay(world)
 
 
 def replay(world: World) -> None:
@@ -101,9 +142,8 @@ def _picture(world: World) -> tuple[Any, ...]:
 def expected(scenario: Scenario) -> Expected:
     """What a run without faults makes."""
     world = scenario.world()
-    with scenario.conditions.miniature():
-        for key, data in scenario.drops:
-            world.letters.send(world.drop(key, data))
+    with world.miniature():
+        begin(scenario, world)
         step_by_step(world, scenario)
     check_rest(world, None)
     return Expected(world.outputs(), world.counts())

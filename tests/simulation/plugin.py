@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-FIGURES = "figures"
+FIGURES, MISHAPS = "figures", "mishaps"
 TITLES = ("runs", "calls", "faults", "virtual days")
 
 
@@ -28,13 +29,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Spreading | 
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """A table of what the campaigns came to, by kind."""
+    """A table of what the campaigns came to, by kind; and what went wrong in the random schedules."""
     total: dict[str, list[float]] = {}
+    mishaps: Counter[str] = Counter()
     for reports in terminalreporter.stats.values():
         for report in reports:
-            for name, value in getattr(report, "user_properties", ()) if _is_call(report) else ():
-                if name == FIGURES:
-                    _add(total, *value)
+            told = dict(getattr(report, "user_properties", ())) if _is_call(report) else {}
+            if FIGURES in told:
+                _add(total, *told[FIGURES])
+            mishaps.update(told.get(MISHAPS, {}))
     if not total:
         return
     terminalreporter.section("simulation")
@@ -42,6 +45,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for kind, figures in sorted(total.items()):
         terminalreporter.line(_row(kind, [f"{figure:,.0f}" for figure in figures]))
     terminalreporter.line(_row("all", [f"{sum(column):,.0f}" for column in zip(*total.values(), strict=True)]))
+    for kind, times in mishaps.most_common():
+        terminalreporter.line(f"{times:>14,}  {kind}")
 
 
 def _is_call(report: Any) -> bool:

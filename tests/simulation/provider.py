@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copyreg
 import json
+import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from batchdrop.core.errors import Misconfigured, Rejected
@@ -17,6 +19,7 @@ PLAIN, FLAKY, SLOW, CROWDED, STRICT, PUZZLED, UNKNOWN_MODEL, LOCKED = (
     f"gpt-{name}" for name in ("plain", "flaky", "slow", "crowded", "strict", "puzzled", "unknown", "locked")
 )
 FULL = "Enqueued token limit reached for gpt-crowded. Limit: 90,000 enqueued tokens."
+_VALUES = operator.attrgetter(*(one.name for one in fields(RemoteBatch)))
 _NEXT = {"validating": "in_progress", "in_progress": "finalizing"}
 
 
@@ -42,11 +45,20 @@ class Provider(InMemoryBatchApi):
     pending: list[tuple[float, Mapping[str, Any]]] = field(default_factory=list)
     executes: dict[int, int] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
-    is_stale: Callable[[], bool] = lambda: False
+    is_stale: Callable[[], bool] = bool
     lenient: bool = False  #: a create that names no file makes a batch that fails, instead of being refused
+    lagged: int = 0  #: looks at the list that did not show every batch there was
     _inputs: dict[str, list[Json]] = field(default_factory=dict)
     _seen: set[tuple[str, ...]] = field(default_factory=set)
     _former: dict[str, RemoteBatch] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Calls are counted for the sake of what is scripted."""
+        is_scripted = self._faults or self.executes
+        return {name: value for name, value in self.__dict__.items() if name != "calls" or is_scripted}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__ |= {"calls": Counter()} | state
 
     def requests(self, batch_id: str) -> list[Json]:
         """As they were when the batch passed its validation: its file may be gone since."""
@@ -66,6 +78,7 @@ class Provider(InMemoryBatchApi):
         )
 
     def page(self, cursor: str | None = None) -> BatchPage:
+        self.lagged += any(batch.created_at > self._now() - self.list_lag for batch in self.batches.values())
         page = super().page(cursor)
         return BatchPage(tuple(map(self._shown, filter(self._is_known, page.batches))), page.cursor)
 
@@ -92,7 +105,7 @@ class Provider(InMemoryBatchApi):
 
     def step(self) -> bool:
         """Whatever has arrived is created; every batch moves on by one status. Whether there was anything to do."""
-        now = self.clock.now().timestamp()
+        now = self._now()
         due = [call for moment, call in self.pending if moment <= now]
         self.pending = [(moment, call) for moment, call in self.pending if moment > now]
         for call in due:
@@ -104,6 +117,9 @@ class Provider(InMemoryBatchApi):
         for batch_id in moving:
             self.move(batch_id)
         return bool(due or moving)
+
+    def _now(self) -> float:
+        return self.clock.now().timestamp()
 
     def move(self, batch_id: str) -> None:
         batch = self.batches[batch_id]
@@ -160,7 +176,7 @@ class Provider(InMemoryBatchApi):
 
     def _made(self, file_id: str, metadata: Mapping[str, str]) -> RemoteBatch:
         created_at = int(self.clock.now().timestamp())
-        batch = RemoteBatch(f"batch-{next(self._numbers):06d}", "validating", file_id, created_at, metadata=metadata)
+        batch = RemoteBatch(self._id("batch"), "validating", file_id, created_at, metadata=metadata)
         self.batches[batch.id] = batch
         return batch
 
@@ -177,6 +193,10 @@ class Provider(InMemoryBatchApi):
 
     def is_idle(self) -> bool:
         return not self.pending and not any(batch.status not in ENDED for batch in self.batches.values())
+
+
+#: Kept and found again by the thousand: quicker than by the names of its fields.
+copyreg.pickle(RemoteBatch, lambda batch: (RemoteBatch, _VALUES(batch)))
 
 
 def _item(batch: RemoteBatch) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,8 +17,18 @@ from tests.simulation.letters import LIFE, Letter, lifetime
 from tests.simulation.play import QUIET, play, still_open
 from tests.simulation.provider import FLAKY
 from tests.simulation.scenarios import Scenario
-from tests.simulation.weather import CANCELLED, HOSTILE, HOSTILE_CANCELLED, HOSTILE_MENU, LIMITED, MENU, PRONE, Weather
-from tests.simulation.wire import Fault, Invocation, Line, fitting
+from tests.simulation.weather import (
+    CANCELLED,
+    HOSTILE,
+    HOSTILE_CANCELLED,
+    HOSTILE_MENU,
+    LIMITED,
+    MENU,
+    PRONE,
+    Mishap,
+    Weather,
+)
+from tests.simulation.wire import Fault, Line, Process, fitting
 from tests.simulation.world import TICK, World
 
 PATIENCE = 500
@@ -30,7 +41,7 @@ class Running:
     """An invocation under way."""
 
     body: greenlet.greenlet
-    invocation: Invocation
+    process: Process
     ends_at: float
 
 
@@ -79,14 +90,15 @@ class Schedule:
         self.scenario = Scenario(tuple(drops), conditions, is_same=self.cancel_at is None)
         self.running: list[Running] = []
         self.turn = 0
-        self.mishaps = 0  #: messages lost and doubled
+        self.mishaps: Counter[Mishap] = Counter()  #: besides faults at calls, by their kind
+        self.quiet = 0  #: rounds in which nothing happened, one after the other
         self.is_calm = False
 
     def run(self) -> World:
         line = Line(decide=self._decide, pause=self._pause)
         self.world = World(self.scenario.conditions, line, orphans_are_fine=True)
         line.late = self._late
-        self.world.api.is_stale = lambda: self._happens(self.weather.stale)
+        self.world.api.is_stale = lambda: self._happens(self.weather.stale, Mishap.STALE)
         if self.limit:
             self.world.ledger.learn_limit(("default", FLAKY), Named(tokens=self.limit))
         try:
@@ -98,7 +110,7 @@ class Schedule:
         """Nobody outlives the schedule: what is left of an invocation would run when its memory is freed."""
         self.world.line.pause = lambda: None
         for one in self.running:
-            one.invocation.dead = True
+            one.process.dead = True
             one.body.throw()
         self.running.clear()
 
@@ -107,7 +119,7 @@ class Schedule:
         self._lose(0)
         while world.minutes() < PATIENCE:
             self._calm_down(world)
-            before = world.table.writes
+            before = world.table.rows.total()
             self._meddle(world)
             self._start_what_is_due()
             self._let_run()
@@ -117,9 +129,10 @@ class Schedule:
                 self.is_calm = True
                 return
             works = (self.is_calm or chance.random() < 0.8) and world.step()
-            is_quiet = not works and not self.running and world.table.writes == before
-            rounds = (60 * QUIET,) if is_quiet else (60,) if self.is_calm else self.weather.rounds
-            world.clock.advance(chance.choice(rounds))
+            is_quiet = not works and not self.running and world.table.rows.total() == before
+            self.quiet = min(self.quiet + 1, 3) if is_quiet else 0
+            usual = (60,) if self.is_calm else self.weather.rounds
+            world.clock.advance(60 * QUIET * self.quiet or chance.choice(usual))
         raise still_open(world)
 
     def _calm_down(self, world: World) -> None:
@@ -132,42 +145,45 @@ class Schedule:
         world = self.world
         for letter in world.letters.received():
             self._start(letter.call, letter)
-            if self._happens(self.weather.doubled):
+            what = Mishap.DOUBLED_EVENT if letter.call.to == "drop" else Mishap.DOUBLED_MESSAGE
+            if self._happens(self.weather.doubled, what):
                 self._start(letter.call)
-                self.mishaps += 1
         self._start(TICK)
-        if self._happens(self.weather.overlapping):
+        if self._happens(self.weather.overlapping, Mishap.OVERLAPPING):
             self._start(TICK)
 
     def _start(self, call: Message, letter: Letter | None = None) -> None:
-        world, invocation = self.world, Invocation(self.world.line)
+        world, process = self.world, self.world.process()
 
         def body() -> None:
-            done = world.invoke(call, invocation)
+            done = world.invoke(call, process)
             if letter is not None:
                 world.letters.settle(letter, done=done)
 
-        self.running.append(Running(greenlet.greenlet(body), invocation, world.now + lifetime(call)))
+        self.running.append(Running(greenlet.greenlet(body), process, world.now + lifetime(call)))
 
     def _let_run(self) -> None:
         """So many calls of whoever's turn it is; in calm weather, everybody to the end."""
+        chance, running, now = self.chance.random, self.running, self.world.now
         left = 10**9 if self.is_calm else self.chance.choice(self.weather.calls_a_round)
-        while self.running and left > 0:
-            self.turn = self.chance.randint(1, self.weather.calls_a_turn)
-            left -= self.turn
-            one = self.chance.choice(self.running)
-            if self.world.now >= one.ends_at:
-                one.invocation.dead = True
+        while running and left > 0:
+            turn = left if len(running) == 1 else min(left, 1 + int(chance() * self.weather.calls_a_turn))
+            self.turn = turn
+            one = running[int(chance() * len(running))]
+            if now >= one.ends_at:
+                one.process.dead = True
+                self.mishaps[Mishap.OUT_OF_TIME] += 1
             one.body.switch()
+            left -= turn - max(self.turn, 0)
             if one.body.dead:
-                self.running.remove(one)
+                running.remove(one)
             self._post()
 
     def _pause(self) -> None:
-        """Before each call: perhaps it is another's turn."""
-        self.turn -= 1
-        if self.turn <= 0 and (parent := greenlet.getcurrent().parent):
+        """Before each call: it is another's turn, or somebody is to be told of what was sent."""
+        if (self.turn <= 0 or self.world.messages.pending) and (parent := greenlet.getcurrent().parent):
             parent.switch()
+        self.turn -= 1
 
     def _post(self) -> None:
         """Hand over what was sent, but for what gets lost."""
@@ -176,9 +192,7 @@ class Schedule:
         world, waiting = self.world, self.world.letters.waiting
         queued = len(waiting)
         for tick in world.post():
-            if self._happens(self.weather.dropped):
-                self.mishaps += 1
-            else:
+            if not self._happens(self.weather.dropped, Mishap.LOST_MESSAGE):
                 self._start(tick)
         self._lose(queued)
 
@@ -186,9 +200,10 @@ class Schedule:
         """Letters from that one on: some never arrive."""
         waiting = self.world.letters.waiting
         for letter in waiting[first:]:
-            if self._happens(self.weather.dropped):
+            if self._happens(
+                self.weather.dropped, Mishap.LOST_EVENT if letter.call.to == "drop" else Mishap.LOST_MESSAGE
+            ):
                 waiting.remove(letter)
-                self.mishaps += 1
 
     def _meddle(self, world: World) -> None:
         """Cancel when it is time; the provider forgets for a round what it has told us of."""
@@ -198,11 +213,14 @@ class Schedule:
             world.letters.send(world.drop("a.jsonl.cancel"))
             self._lose(queued)
         world.api.hidden.clear()
-        if self._happens(self.weather.hidden):
-            world.api.hidden.update(item.get("openai_batch_id", "") for item in world.table.items.values())
+        ours = {item["openai_batch_id"] for item in world.table.items.values() if "openai_batch_id" in item}
+        if ours and self._happens(self.weather.hidden, Mishap.DENIED):
+            world.api.hidden.update(ours)
 
-    def _happens(self, probability: float) -> bool:
-        return not self.is_calm and self.chance.random() < probability
+    def _happens(self, probability: float, what: Mishap) -> bool:
+        happens = not self.is_calm and self.chance.random() < probability
+        self.mishaps[what] += happens
+        return happens
 
     def _decide(self, number: int, site: str) -> Fault | None:
         prone = PRONE.get(site, 1)

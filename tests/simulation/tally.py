@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.simulation.campaign import Figures
 from tests.simulation.oracle import Violation
 from tests.simulation.schedules import Schedule
+from tests.simulation.weather import Mishap
+from tests.simulation.wire import Fault
 from tests.simulation.world import World
 
 
@@ -18,8 +21,8 @@ class Tally:
     is_hostile: bool = False
     schedules: int = 0
     calls: int = 0
-    faults: int = 0
     minutes: float = 0
+    mishaps: Counter[Fault | Mishap] = field(default_factory=Counter)
     broken: dict[int, str] = field(default_factory=dict)
 
     def run(self, seed: int, watch: Callable[[World], None] = lambda world: None) -> bool:
@@ -29,12 +32,19 @@ class Tally:
             watch(schedule.run())
         except Violation as violation:
             self.broken[seed] = str(violation)
+        world = schedule.world
         self.schedules += 1
-        self.calls += len(schedule.world.line.sites)
-        self.faults += len(schedule.world.line.faults) + schedule.mishaps
-        self.minutes += schedule.world.minutes()
+        self.calls += len(world.line.sites)
+        self.minutes += world.minutes()
+        self.mishaps.update(fault for _, _, fault in world.line.faults)
+        self.mishaps.update(schedule.mishaps | {Mishap.LAGGING: world.api.lagged})
         return seed not in self.broken
 
     @property
+    def missed(self) -> list[str]:
+        """What never went wrong."""
+        return [kind.value for kind in (*Fault, *Mishap) if not self.mishaps[kind]]
+
+    @property
     def figures(self) -> Figures:
-        return self.schedules, self.calls, self.faults, self.minutes / 1440
+        return self.schedules, self.calls, self.mishaps.total(), self.minutes / 1440

@@ -29,11 +29,11 @@ def reached() -> tuple[set[str], set[str]]:
     rows: set[str] = set()
     for name, scenario in SCENARIOS.items():
         campaign = Campaign(scenario)
-        calls = campaign.clean()
+        kinds = {site: number for number, site in campaign.calls_to_hurt}
         if name == "refused":
-            for site, number in {site: number for number, site in enumerate(calls, 1)}.items():
+            for site, number in kinds.items():
                 for fault in fitting(site):
-                    campaign.run({number: fault}, 2_400 if fault is Fault.LATE else 0)
+                    campaign.run(number, fault, 2_400 if fault is Fault.LATE else 0)
         sites |= set(campaign.sites)
         rows |= set(campaign.rows)
     return sites, rows

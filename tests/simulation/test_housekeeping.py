@@ -26,7 +26,7 @@ def lost_creates() -> Line:
 
 def test_a_double_that_the_provider_listed_too_late_is_told_of_within_one_round_of_the_audit() -> None:
     world = World(LATE_LIST, lost_creates(), may_double=True)
-    with LATE_LIST.miniature():
+    with world.miniature():
         world.letters.send(world.drop("a.jsonl", jobs.TINY))
         while not (world.jobs() and world.at_rest()):
             tick(world)
@@ -43,7 +43,7 @@ def test_a_double_that_the_provider_listed_too_late_is_told_of_within_one_round_
 
 def test_a_double_that_still_runs_is_stopped() -> None:
     world = World(may_double=True)
-    with world.conditions.miniature():
+    with world.miniature():
         world.letters.send(world.drop("a.jsonl", jobs.TINY))
         tick(world)
         (mine,) = world.api.batches.values()
@@ -61,7 +61,7 @@ def minutes_of_the_healthy(*others: tuple[str, bytes]) -> float:
     """When the healthy job is told of, beside ``others`` whose work kills whoever takes it up."""
     world = World(Conditions(requests_per_batch=1))
     world.is_cursed = lambda call: call.key is not None and call.key.job_id.startswith("a-")
-    with world.conditions.miniature():
+    with world.miniature():
         for key, data in (HEALTHY, *others):
             world.letters.send(world.drop(key, data))
         while not any(job.input_key == HEALTHY[0] for job in world.messages.ended):
@@ -83,7 +83,7 @@ def test_work_that_kills_is_given_up_after_five_deaths_and_its_job_ends() -> Non
 
 def test_drops_whose_events_are_all_lost_get_their_jobs_within_a_quarter_of_an_hour() -> None:
     world = World()
-    with world.conditions.miniature():
+    with world.miniature():
         for number in range(5):
             world.drop(f"{number}.jsonl", jobs.TINY)
         for _ in range(15):
@@ -95,7 +95,7 @@ def test_drops_whose_events_are_all_lost_get_their_jobs_within_a_quarter_of_an_h
 def test_a_cancel_whose_event_is_lost_still_stops_the_job() -> None:
     slow = Scenario((("a.jsonl", jobs._lines(*jobs._some(SLOW, "s1"))),), is_same=False)
     world = slow.world()
-    with slow.conditions.miniature():
+    with world.miniature():
         world.letters.send(world.drop("a.jsonl", slow.drops[0][1]))
         tick(world)
         world.clock.advance(minutes=1)

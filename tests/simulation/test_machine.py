@@ -34,9 +34,9 @@ class Service(RuleBasedStateMachine):
 
     @initialize()
     def deploy(self) -> None:
-        self.small = CONDITIONS.miniature()
-        self.small.__enter__()
         self.world = World(CONDITIONS, orphans_are_fine=True)
+        self.small = self.world.miniature()
+        self.small.__enter__()
         self.world.line.decide = self._fate
         self.world.line.late = lambda how: self.world.api.create_later(self.world.now + 600, how)
         self.fault: tuple[int, Fault] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 MENU = (16, 4, 1, 1)  #: how often a tiny, a small, a whole and a refused job is dropped
@@ -11,6 +12,20 @@ CANCELLED, HOSTILE_CANCELLED = 0.1, 0.3  #: how often a job is cancelled
 LIMITED = 0.2  #: how often a token limit is known
 #: Calls at which a fault hurts most have more of them.
 PRONE = {"api.create": 10, "table.commit B4": 8, "table.commit B8": 8, "table.commit B7.refused": 8}
+
+
+class Mishap(Enum):
+    """What goes wrong besides single calls (``wire.Fault``)."""
+
+    LOST_EVENT = "an event of S3 is lost"
+    DOUBLED_EVENT = "an event of S3 comes twice"
+    LOST_MESSAGE = "a message is lost"
+    DOUBLED_MESSAGE = "a message comes twice"
+    OVERLAPPING = "two pollers begin at once"
+    OUT_OF_TIME = "a function is ended by force"
+    STALE = "a batch is shown as it was before"
+    DENIED = "the provider denies batches of ours"
+    LAGGING = "the list lacks a batch"
 
 
 @dataclass(frozen=True)

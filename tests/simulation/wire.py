@@ -1,4 +1,4 @@
-"""The wire between one invocation and the world: every call is numbered, and may go wrong."""
+"""The wire between a process and the world: every call is numbered, and may go wrong."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def method(site: str) -> str:
 
 @dataclass
 class Line:
-    """What all invocations of a run share: the number of the next call, who decides its fate, what has happened.
+    """What all processes of a run share: the number of the next call, who decides its fate, what has happened.
 
     ``pause`` is called before every call, where others may be let in.
     """
@@ -61,8 +61,13 @@ class Line:
         return any(site in at for _, at, _ in self.faults)
 
 
-class Invocation:
-    """One run of one function. Once it is dead, all that it still calls dies too."""
+class Process:
+    """Runs one invocation after the other, as a warm function does. Once it is dead, all that it still calls dies too.
+
+    ``app``: the service, on ports of this process.
+    """
+
+    app: Any
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -80,19 +85,12 @@ class Invocation:
             raise Died
         line.sites.append(site)
         fault = Fault.BEFORE if self.is_cursed and site in DEADLY else line.decide(len(line.sites), site)
-        if fault is not None:
-            line.faults.append((len(line.sites), site, fault))
-        self._before(fault, site, how)
-        result = work(*args, **how)
-        if fault is Fault.AFTER:
-            self._die()
-        if fault is Fault.LOST:
-            if method(site) == "download":
-                return _cut(result)
-            raise _unknown(site)
-        return result
+        if fault is None:
+            return work(*args, **how)
+        line.faults.append((len(line.sites), site, fault))
+        return self._suffer(fault, site, work, args, how)
 
-    def _before(self, fault: Fault | None, site: str, how: Any) -> None:
+    def _suffer(self, fault: Fault, site: str, work: Callable[..., Any], args: Any, how: Any) -> Any:
         if fault is Fault.BEFORE:
             self._die()
         if fault is Fault.ERROR:
@@ -101,6 +99,12 @@ class Invocation:
             self._line.late(how)
         if fault in (Fault.LATE, Fault.GONE):
             raise _unknown(site)
+        result = work(*args, **how)
+        if fault is Fault.AFTER:
+            self._die()
+        if method(site) == "download":
+            return _cut(result)
+        raise _unknown(site)
 
     def _die(self) -> None:
         self.dead = True
@@ -108,20 +112,29 @@ class Invocation:
 
 
 class _Port:
-    def __init__(self, name: str, port: Any, invocation: Invocation) -> None:
-        self._name, self._port, self._invocation = name, port, invocation
+    """A port whose methods go over the wire; each is made when it is first asked for."""
+
+    def __init__(self, name: str, port: Any, process: Process) -> None:
+        self._name, self._port, self._process = name, port, process
 
     def __getattr__(self, name: str) -> Any:
-        work, site = getattr(self._port, name), f"{self._name}.{name}"
+        work, site, process = getattr(self._port, name), f"{self._name}.{name}", self._process
 
         def call(*args: Any, **how: Any) -> Any:
-            where = site if name != "commit" else f"{site} {_rows(args[0])}"
-            return self._invocation.call(where, work, args, how)
+            return process.call(site, work, args, how)
 
-        return call
+        def commit(changes: Any) -> Any:
+            return process.call(f"{site} {_rows(changes)}", work, (changes,), {})
+
+        over_the_wire = commit if name == "commit" else call
+        setattr(self, name, over_the_wire)
+        return over_the_wire
 
 
 def _rows(changes: Any) -> str:
+    """What a write is: the rows that it carries out, or else the attributes that it sets."""
+    if len(changes) == 1 and changes[0].row:
+        return str(changes[0].row.id)
     named = dict.fromkeys(change.row.id for change in changes if change.row)
     return "+".join(named) or "/".join(sorted(path[0] for change in changes for path in change.assign)) or "put"
 

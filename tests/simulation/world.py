@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
+import pickle
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
+from unittest.mock import patch
 
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.bootstrap import App
@@ -22,10 +27,12 @@ from tests.simulation.conditions import Conditions
 from tests.simulation.letters import Letters, lifetime
 from tests.simulation.oracle import Violation, WatchedTable, check_bought_once
 from tests.simulation.provider import Provider
-from tests.simulation.wire import Invocation, Line
+from tests.simulation.wire import Line, Process
 from tests.usecases.mortal import Died
 
 TICK = Message("tick")
+#: Of a world, all but what a scenario brings along.
+KEPT = ("clock", "start", "drops", "letters", "messages", "table", "objects", "api", "names")
 
 
 class Lifetime:
@@ -41,7 +48,7 @@ class Lifetime:
 
 @dataclass
 class Wrapped:
-    """The ports as one invocation has them."""
+    """The ports as one process has them."""
 
     ledger: Any
     objects: Any
@@ -69,11 +76,27 @@ class World:
         self.messages = InMemoryMessages()
         self.table = WatchedTable(self.clock)
         self.ledger = TableLedger(self.table)
-        self.ledger.stack(self.start)
         smallest = self.conditions.smallest_part
         self.objects = InMemoryObjects(self.clock, versioned=["in", "out"], plain=["work"], smallest_part=smallest)
         self.api = Provider(self.clock, page_size=self.conditions.page_size, list_lag=self.conditions.list_lag)
         self.api.lenient = self.conditions.lenient
+        self.names = 0  #: given out so far
+        self._warm: list[Process] = []
+        with self._naming():
+            self.ledger.stack(self.start)
+
+    @contextlib.contextmanager
+    def miniature(self) -> Iterator[None]:
+        """Everything small, and every name known beforehand: what happens hangs on nothing but the world."""
+        with self.conditions.miniature(), self._naming():
+            yield
+
+    def _naming(self) -> AbstractContextManager[Any]:
+        return patch.object(uuid, "uuid4", self._name)
+
+    def _name(self) -> uuid.UUID:
+        self.names += 1
+        return uuid.UUID(int=self.names)
 
     # the platform
     def drop(self, key: str, data: bytes = b"") -> Message:
@@ -88,6 +111,7 @@ class World:
 
     def post(self) -> Iterator[Message]:
         """What was sent since: an invocation of the poller is made at once, the rest waits in its queue."""
+        self.messages.sent.clear()  # nobody reads it here
         while message := self.messages.pop():
             if message.to == "tick":
                 yield message
@@ -101,26 +125,37 @@ class World:
             check_bought_once(self)
         return changed
 
-    def invoke(self, call: Message = TICK, invocation: Invocation | None = None) -> bool:
+    def process(self) -> Process:
+        """A warm one, if any: who has died is gone."""
+        return self._warm.pop() if self._warm else self._started()
+
+    def invoke(self, call: Message = TICK, process: Process | None = None) -> bool:
         """Run a function on ``call``. False if it died or raised."""
-        invocation = invocation or Invocation(self.line)
-        invocation.is_cursed = self.is_cursed(call)
+        process = process or self.process()
+        process.is_cursed = self.is_cursed(call)
         seconds = self.conditions.plan_seconds if call.to in ("drop", "plan") else lifetime(call)
         try:
-            self._function(call, self._app(invocation), Lifetime(self.clock, seconds))
+            self._function(call, process.app, Lifetime(self.clock, seconds))
         except (Died, BatchdropError):
             return False
         except Violation:
             raise
         except Exception as error:
             raise Violation(f"{call} raised {type(error).__name__}: {error}") from error
+        finally:
+            if not process.dead:
+                self._warm.append(process)
         return True
 
-    def _app(self, invocation: Invocation) -> App:
-        ledger = TableLedger(invocation.wrap("table", self.table))
-        objects = invocation.wrap("objects", self.objects)
-        api, messages = invocation.wrap("api", self.api), invocation.wrap("messages", self.messages)
-        return App(self.conditions.settings, Wrapped(ledger, objects, api, messages, self.clock, InMemoryPrices()))
+    def _started(self) -> Process:
+        process = Process(self.line)
+        ledger = TableLedger(process.wrap("table", self.table))
+        objects = process.wrap("objects", self.objects)
+        api, messages = process.wrap("api", self.api), process.wrap("messages", self.messages)
+        process.app = App(
+            self.conditions.settings, Wrapped(ledger, objects, api, messages, self.clock, InMemoryPrices())
+        )
+        return process
 
     def _function(self, call: Message, app: App, deadline: Lifetime) -> None:
         match call:
@@ -136,6 +171,19 @@ class World:
                 app.collect(key, deadline)
             case _:
                 app.poll(deadline)
+
+    # a moment of it, kept
+    def saved(self, course: Any) -> bytes:
+        """All that is to be known of the world between two invocations; ``course``: whatever goes with it."""
+        return pickle.dumps(({name: getattr(self, name) for name in KEPT}, course), pickle.HIGHEST_PROTOCOL)
+
+    def resumed(self, state: bytes) -> Any:
+        """Be the world of that moment; what went with it."""
+        kept, course = pickle.loads(state)
+        self.__dict__.update(kept)
+        self.ledger = TableLedger(self.table)
+        self._warm.clear()
+        return course
 
     # what came of it
     def jobs(self) -> list[dict[str, Any]]:

@@ -57,17 +57,16 @@ def step(
     """
     rule = ROWS[row]
     target = target or (None if rule.target is None else rule.targets[0])
-    values = dict.fromkeys(rule.guards) | {Guard.CLAIM: item.claim} | dict(guards or {})
-    values = {guard: plain(values[guard]) for guard in rule.guards}
+    values = {Guard.CLAIM: item.claim, **(guards or {})}
     return Change(
         item.key,
         rule,
         states=rule.sources,
-        guards=values,
+        guards={guard: plain(values.get(guard)) for guard in rule.guards},
         assign=to(
             **({} if target is None else {"state": target.value}), **{n: v for n, v in assign.items() if v is not None}
         ),
-        add=dict(add or {}),
+        add=add or {},
         drop=tuple(name for name, value in assign.items() if value is None),
     )
 
