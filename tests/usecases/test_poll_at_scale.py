@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from batchdrop.core.errors import RetryLater
 from batchdrop.core.model import Batch
 from batchdrop.core.open_items import OpenItems
 from batchdrop.core.states import BatchState
@@ -222,6 +223,25 @@ def test_five_thousand_jobs_are_sorted_once_and_not_once_for_each() -> None:
     assert [len(found.parts[job.job_id]) for job in jobs] == [2] * 5_000
 
 
+def test_a_provider_that_hangs_keeps_no_other_step_from_its_turn() -> None:
+    world = World()
+    for number in range(1, 4):
+        world.in_flight(number)
+    queued = world.batch(4)
+
+    def hangs(*_: Any) -> Any:
+        world.clock.advance(seconds=60)
+        raise RetryLater("timed out")
+
+    world.api.retrieve = world.api.page = hangs  # type: ignore[method-assign, assignment]
+    began = world.clock.now()
+    seen = tick(world, deadline=Running(world.clock, 120))
+    assert (seen.calls, seen.admitted, seen.unseen) == (1, 1, 3)
+    assert world.read(queued.key).state is BatchState.ADMITTED
+    assert world.objects.head("output", "reviews.status.json")
+    assert world.clock.now() == began + dt.timedelta(seconds=60)
+
+
 def test_a_share_is_spent_of_the_whole_and_has_half_of_the_time() -> None:
     whole = Budget(FakeDeadline(100), calls=10)
     share = whole.share(4)
@@ -229,4 +249,5 @@ def test_a_share_is_spent_of_the_whole_and_has_half_of_the_time() -> None:
     assert sum(share.take() for _ in range(9)) == 4
     assert (whole.calls, whole.spent) == (6, 4)
     assert share.share().calls == 0
+    assert Budget(FakeDeadline(7), until=6).share().remaining() == 5, "as much as each needs at the least"
     assert not Budget(FakeDeadline(0)).take()

@@ -74,7 +74,8 @@ class Observe:
         if place is None:
             is_whole = walk(everything if is_round else young, budget)
             return _observed(look, walk, budget, None if is_whole or walk.place is START else walk.place)
-        walk(young, budget.share(budget.calls // 2))
+        if young:
+            walk(young, budget.share(budget.calls // 2))
         resumed = Walk.resumed(walk, place)
         is_whole = resumed(everything, budget)
         return _observed(look, resumed, budget, None if is_whole else resumed.place)

@@ -112,7 +112,7 @@ class Poll:
         yield lambda: self._admit(found, tick, budget.deadline)
         yield lambda: self._redrive(found, tick, budget.share())
         yield lambda: self._housekeep(found, tick, turn, budget.share())
-        yield lambda: self._report(found, budget)
+        yield lambda: self._report(found, budget.share(part=1))
 
     def _observe(self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget, *, leave: int) -> None:
         flying, now = found.in_state(BatchState.IN_FLIGHT), self.clock.now()
