@@ -107,3 +107,9 @@ def test_a_page_that_claims_more_but_shows_nothing_is_the_last() -> None:
     assert page is not None
     assert page.cursor is None
     assert openai_shapes.page({"data": "none"}) is None
+
+
+def test_words_that_go_into_the_table_are_cut() -> None:
+    found = openai_shapes.batch({"id": "b", "status": "S" * 10_000, "errors": {"data": [{"code": "c" * 10_000}]}})
+    assert found
+    assert (len(found.status), len(found.errors[0].code)) == (100, 100)

@@ -68,6 +68,14 @@ def test_the_end_of_a_batch_is_recorded_once(ledger: TableLedger, table: Table) 
     assert read(ledger, flying).error_codes == ("model_not_found",)
 
 
+def test_an_item_does_not_grow_with_what_a_provider_finds_to_say(ledger: TableLedger, table: Table) -> None:
+    flying = moved(ledger, table, BatchState.IN_FLIGHT)
+    errors = tuple(LineError(f"code_{line:05d}", "x" * 1_000, line) for line in range(1, 50_001))
+    failed = RemoteBatch(id="batch_1", status="failed", input_file_id="file-1", created_at=1, errors=errors)
+    assert ledger.end(flying, failed, now=NOW, check_at=LATER)
+    assert len(msgspec.json.encode(read(ledger, flying))) < 3_000
+
+
 def test_usage_is_added_once_in_the_write_that_marks_the_batch_fetched(ledger: TableLedger, table: Table) -> None:
     ended = moved(ledger, table, BatchState.ENDED)
     claimed = ledger.claim_ended(ended, lease=LATER, now=NOW)

@@ -218,6 +218,21 @@ def test_a_packed_plan_goes_on_where_it_rested() -> None:
     assert list(stack.fates(job)) == [(number, line.decode()) for number, line in enumerate(lines, 1)]
 
 
+def test_a_packed_plan_that_would_spend_its_time_on_skipping_fails_with_the_mend() -> None:
+    stack = PlanningStack(limit=Limits(requests=1))
+    lines = [request(f"r{i}", user="x" * 100_000) for i in range(120)]
+    version_id = stack.put(gzip.compress(jsonl(*lines)), "a.jsonl.gz")
+    plan = stack.plan(reserve_seconds=10_000)
+    plan("input", "a.jsonl.gz", version_id, FakeDeadline())
+    rested = stack.job("a.jsonl.gz", version_id)
+    assert rested.state is JobState.PLANNING
+    assert rested.cursor.offset > 2**20
+    plan.resume(rested.job_id, FakeDeadline(100, each=60))
+    job = stack.job("a.jsonl.gz", version_id)
+    assert (job.state, job.code) == (JobState.FAILED, "gzip_too_large")
+    assert "Drop it unpacked" in (job.reason or "")
+
+
 def test_while_one_invocation_plans_another_keeps_away(stack: PlanningStack) -> None:
     version_id = stack.put(jsonl(request()))
     opened = stack.plan().open("input", "a.jsonl", version_id)

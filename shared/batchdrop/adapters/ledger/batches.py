@@ -41,6 +41,8 @@ _REMOTE = (
     "lease_until",
 )
 _FRESH: dict[str, Any] = dict.fromkeys(_REMOTE) | {"rank": 0, "remote_completed": 0, "remote_failed": 0}
+#: Of one batch's errors; an item must not grow with what a provider finds to say.
+_CODES = 50
 
 
 class BatchWrites:
@@ -147,7 +149,7 @@ class BatchWrites:
             lease_until=None,
             output_file_id=remote.output_file_id,
             error_file_id=remote.error_file_id,
-            error_codes=tuple(sorted({error.code for error in remote.errors})),
+            error_codes=tuple(sorted({error.code for error in remote.errors})[:_CODES]),
             reason=remote.errors[0].message[:500] if remote.errors else None,
             **_seen(remote),
         )
