@@ -58,11 +58,37 @@ def test_it_goes_on_when_it_shows_up(service: Service) -> None:
     assert service.api.calls["create"] == 1
 
 
-def test_a_cancel_gives_it_up(service: Service) -> None:
-    job_id, _ = hidden(service)
+def cancelled(service: Service) -> tuple[str, dict[str, RemoteBatch]]:
+    """The same, cancelled; a tick has carried it out as far as may be."""
+    job_id, remote = hidden(service)
     service.tick()
     service.ports.clock.advance(1)
     version_id = service.ports.objects.put(IN, "x.jsonl.cancel", b"").version_id
     service.app.cancel.dropped(IN, "x.jsonl.cancel", version_id)
+    service.tick()
+    return job_id, remote
+
+
+def test_a_cancel_gives_it_up_after_an_hour(service: Service) -> None:
+    job_id, _ = cancelled(service)
+    wait(service, 58)
+    assert batch(service, job_id).state is BatchState.BLOCKED
+    wait(service, 2)
+    given_up = batch(service, job_id)
+    assert (given_up.state, (given_up.reason or "").split()[-1]) == (BatchState.RETIRED, f"{given_up.openai_batch_id}.")
     service.run()
     assert service.job(job_id).state is JobState.CANCELLED
+
+
+def test_where_it_shows_up_by_then_it_is_stopped_and_what_was_finished_is_delivered(service: Service) -> None:
+    job_id, remote = cancelled(service)
+    wait(service, 30)
+    service.api.batches.update(remote)
+    wait(service, 6)
+    (batch_id,) = service.api.open_batches()
+    assert service.api.batches[batch_id].status == "cancelling"
+    service.api.expire(batch_id, done=0.5, status="cancelled")
+    service.run()
+    assert service.job(job_id).state is JobState.CANCELLED
+    assert service.status("x")["counts"]["completed"] == 1
+    assert service.job(job_id).usage["gpt-5-mini"].requests == 1

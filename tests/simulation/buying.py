@@ -40,7 +40,7 @@ def buying(on_unknown: Callable[..., Any], on_trouble: Callable[..., Any] | None
         if isinstance(remote, Submitted):
             return remote
         try:
-            self.ledger.recordcreated(creating, remote, now=now, check_at=now + dt.timedelta(hours=30))
+            self.ledger.record_created(creating, remote, now=now, check_at=now + dt.timedelta(hours=30))
         except RetryLater as trouble:
             if on_trouble is None:
                 raise

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from batchdrop.core import poison
+from batchdrop.core.lifecycle import Guard
 from batchdrop.core.model import Key
+from batchdrop.core.states import BatchState
 from batchdrop.ports import LineError, RemoteBatch
 from batchdrop.usecases import audit, sweep
 from batchdrop.usecases.observe import Observe
+from batchdrop.usecases.withdraw import Withdraw
 from tests.simulation.buying import Patches
-from tests.simulation.mutants import MUTANTS, mutant
+from tests.simulation.mutants import MUTANTS, mutant, without
 
 __all__ = ["MUTANTS"]
 
@@ -61,3 +64,15 @@ def _() -> Patches:
 @mutant("nobody sweeps")
 def _() -> Patches:
     return [(sweep, "is_due", lambda at, now: False)]
+
+
+@mutant("a cancel drops what the provider denies")
+def _() -> Patches:
+    drop = Withdraw._drop
+
+    def wrong(self: Any, job: Any, batch: Any) -> bool:
+        if batch.state is BatchState.BLOCKED:
+            return self.ledger.retire(batch, reason="cancelled")  # type: ignore[no-any-return]
+        return drop(self, job, batch)
+
+    return [*without(Guard.NO_BATCH), (Withdraw, "_drop", wrong)]

@@ -39,4 +39,9 @@ MANY = _lines(*_some(FLAKY, "m1", "m2"), b"oops", *_some(PLAIN, "m3"))
 CANCELLED = _lines(*_some(SLOW, "s1"), *_some(PLAIN, "p1", "p2"), *_some(STRICT, "w1", "w2"))
 #: More tokens in a batch than the provider takes.
 SPLIT = _lines(*_some(PLAIN, "p1", "p2", "p3", "p4"))
+#: Two batches under a key that is refused.
+LOCKED_OUT = _lines(*_some(LOCKED, "k1", "k2"))
+#: The same as a tiny one, and a batch that is refused at first.
+REFUSED_ONCE = _lines(*_some(FLAKY, "f1"), *_some(LOCKED, "k1"))
+NOTHING_VALID = _lines(b"oops")
 BROKEN = _lines(*_some(PLAIN, "p1"), b"oops")

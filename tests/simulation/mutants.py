@@ -51,7 +51,7 @@ def mutated(name: str) -> Iterator[None]:
         yield
 
 
-def _without(*guards: Guard) -> Patches:
+def without(*guards: Guard) -> Patches:
     """No write is held to these guards."""
     true = table._true
 
@@ -61,12 +61,12 @@ def _without(*guards: Guard) -> Patches:
     return [(table, "_true", lax)]
 
 
-MUTANTS["no guard is checked"] = lambda: _without(*Guard)
-MUTANTS["what is born may exist"] = lambda: _without(Guard.UNBORN)
-MUTANTS["the rank is not checked"] = lambda: _without(Guard.RANK)
-MUTANTS["two pollers stand at a fence"] = lambda: [*_without(Guard.UNFENCED), (pace, "TICK", dt.timedelta(0))]
+MUTANTS["no guard is checked"] = lambda: without(*Guard)
+MUTANTS["what is born may exist"] = lambda: without(Guard.UNBORN)
+MUTANTS["the rank is not checked"] = lambda: without(Guard.RANK)
+MUTANTS["two pollers stand at a fence"] = lambda: [*without(Guard.UNFENCED), (pace, "TICK", dt.timedelta(0))]
 #: Either alone is masked by the other: a lease ends after its invocation, so that no old claim is alive.
-MUTANTS["claim and lease are not checked"] = lambda: _without(Guard.CLAIM, Guard.LEASE_OVER)
+MUTANTS["claim and lease are not checked"] = lambda: without(Guard.CLAIM, Guard.LEASE_OVER)
 
 
 @mutant("writes have no condition at all")
@@ -95,7 +95,7 @@ def _() -> Patches:
         except (Misconfigured, Rejected, RetryLater) as refusal:
             return self._refused(batch, refusal)  # type: ignore[no-any-return]
         creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=now)
-        made = creating and self.ledger.recordcreated(creating, remote, now=now, check_at=now)
+        made = creating and self.ledger.record_created(creating, remote, now=now, check_at=now)
         return Submitted.CREATED if made else Submitted.STALE
 
     return [(Submit, "_buy", buy)]

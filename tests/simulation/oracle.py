@@ -101,10 +101,7 @@ def check_job(world: Any, job: Item) -> None:
 
 
 def check_usage(world: Any, job: Item) -> None:
-    """I5: what the job says it used is what its own batches used, but for those that were given up with the job.
-
-    A cancel ends a batch that the provider did not know when it was asked; whether that one was run nobody can tell.
-    """
+    """I5: what the job says it used is what its own batches used, but for those that were given up with the job."""
     items = [item for item in world.table.query(job["job_id"]) if item.get("state") != "retired"]
     owned = {item.get("openai_batch_id") for item in items}
     work: list[Work] = [work for batch_id, work in world.api.work.items() if batch_id in owned]

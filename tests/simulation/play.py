@@ -27,11 +27,12 @@ class Course:
     has_begun: bool = False  #: the present minute
     is_ticked: bool = False  #: in the present minute
     audited: int = 0  #: minutes since all was at rest
+    patience: float = PATIENCE  #: minutes after which it is not waited for any longer
 
 
 def step_by_step(world: World, scenario: Scenario) -> None:
     """One function at a time, a minute at a time, until all is at rest. While nothing happens, minutes are skipped."""
-    course = Course()
+    course = Course(patience=world.minutes() + PATIENCE)
     while goes_on(world, scenario, course):
         pass
 
@@ -63,7 +64,7 @@ def _next_minute(world: World, scenario: Scenario, course: Course) -> bool:
         course.audited += 1  # long enough for a round of the audit, and for what it stops to end
     is_quiet = not world.step() and not world.table.writes and not course.audited
     world.clock.advance(minutes=QUIET if is_quiet else 1)
-    if world.minutes() >= PATIENCE:
+    if world.minutes() >= course.patience:
         raise still_open(world)
     course.has_begun = False
     return True

@@ -46,6 +46,8 @@ class Provider(InMemoryBatchApi):
     executes: dict[int, int] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
     is_stale: Callable[[], bool] = bool
+    deaf: bool = False  #: a cancel is taken, and nothing comes of it
+    refuses_key: bool = False  #: creates for LOCKED are refused, and not only the first one
     lenient: bool = False  #: a create that names no file makes a batch that fails, instead of being refused
     lagged: int = 0  #: looks at the list that did not show every batch there was
     _inputs: dict[str, list[Json]] = field(default_factory=dict)
@@ -124,7 +126,8 @@ class Provider(InMemoryBatchApi):
     def move(self, batch_id: str) -> None:
         batch = self.batches[batch_id]
         if batch.status == "cancelling":
-            self._stop(batch)
+            if not self.deaf:
+                self._stop(batch)
         elif batch.status == "validating" and (error := self._complaint(batch)):
             self.fail(batch_id, error)
         elif batch.status in _NEXT:
@@ -168,7 +171,7 @@ class Provider(InMemoryBatchApi):
         model = request["body"]["model"]
         if model == UNKNOWN_MODEL:
             raise Rejected("model_not_found", f"There is no model {model}.")
-        if model == LOCKED and self._is_first("locked"):
+        if model == LOCKED and (self._is_first("locked") or self.refuses_key):
             raise Misconfigured("invalid_api_key", "The key was refused.")
 
     def _first_request(self, file_id: str) -> Json:

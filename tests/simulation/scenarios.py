@@ -58,6 +58,10 @@ def _is_there(world: World, *states: str) -> bool:
     return set(states) <= {item.get("state") for item in world.table.items.values()}
 
 
+def _number(world: World, state: str) -> int:
+    return sum(item.get("state") == state for item in world.table.items.values())
+
+
 def _limit(tokens: int, model: str) -> Happening:
     limit = Named(tokens=tokens)
     return Happening(lambda world: True, lambda world: world.ledger.learn_limit(("default", model), limit))
@@ -72,6 +76,11 @@ def _lose_a_create(world: World, number: int, times: int = 1) -> None:
 def _drop_cancel(world: World) -> None:
     world.clock.advance(seconds=1)
     world.letters.send(world.drop("a.jsonl.cancel"))
+
+
+def _cancel_in_vain(world: World) -> None:
+    world.api.deaf = True
+    _drop_cancel(world)
 
 
 def _forget_input(world: World) -> None:
@@ -89,9 +98,24 @@ _FORGOTTEN = (
     Happening(lambda world: _is_there(world, "blocked"), lambda world: None),
     Happening(lambda world: True, lambda world: world.api.hidden.clear()),
 )
+_IN_VAIN = (
+    Happening(lambda world: _is_there(world, "in_flight"), _cancel_in_vain),
+    Happening(lambda world: _is_there(world, "cancelled"), lambda world: setattr(world.api, "deaf", False)),
+)
+_UNSEEN = (
+    Happening(lambda world: _is_there(world, "in_flight"), lambda world: world.api.hidden.update(world.api.batches)),
+    Happening(lambda world: _is_there(world, "blocked"), _drop_cancel),
+    Happening(lambda world: "cancel_requested_at" in world.jobs()[0], lambda world: None),
+    Happening(lambda world: True, lambda world: world.api.hidden.clear()),
+)
+_MENDED_LATE = (
+    Happening(lambda world: True, lambda world: setattr(world.api, "refuses_key", True)),
+    Happening(lambda world: _number(world, "blocked") == 2, lambda world: setattr(world.api, "refuses_key", False)),
+)
 SCENARIOS = {
     "whole": one(jobs.WHOLE),
     "refused": one(jobs.REFUSED, Conditions(plain_bytes=0)),
+    "rejected": one(jobs.NOTHING_VALID),
     "parts": one(jobs.MANY, Conditions(requests_per_batch=1, batches_per_chunk=1, plain_bytes=0, smallest_part=700)),
     "cancelled while it runs": replace(
         one(jobs.CANCELLED, Conditions(requests_per_batch=1, batches_per_chunk=8)),
@@ -103,6 +127,9 @@ SCENARIOS = {
         happenings=(Happening(lambda world: _is_there(world, "planning", "queued"), _drop_cancel),),
         is_same=False,
     ),
+    "cancelled in vain": replace(one(jobs.SMALL), happenings=_IN_VAIN, is_same=False, minutes=70),
+    "cancelled while forgotten": replace(one(jobs.SMALL), happenings=_UNSEEN, is_same=False),
+    "locked out": replace(one(jobs.LOCKED_OUT, Conditions(requests_per_batch=1)), happenings=_MENDED_LATE, minutes=12),
     "split": replace(one(jobs.SPLIT, Conditions(requests_per_batch=4)), happenings=(_limit(60, PLAIN),)),
     "forgotten for a while": replace(one(jobs.SMALL), happenings=_FORGOTTEN),
     "input lost": replace(

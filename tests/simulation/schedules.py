@@ -73,6 +73,7 @@ class Schedule:
             calls_a_round=chance.choice([(10, 60), (40, 400), (1000,)]),
             calls_a_turn=chance.choice([1, 4, 15]),
             rounds=chance.choice([(60,), (60, 180), (60, 120, 300), (10, 30, 60)]),
+            moves=chance.choice([0.0, 0.01, 0.05]),
             stale=chance.choice([0.0, 0.1, 0.5]),
             hidden=chance.choice([0.0, 0.0, 0.0, 0.1]),
             minutes=chance.choice([15, 40, 100]),
@@ -177,6 +178,8 @@ class Schedule:
             left -= turn - max(self.turn, 0)
             if one.body.dead:
                 running.remove(one)
+            if not self.is_calm and chance() < self.weather.moves:
+                self.world.step()
             self._post()
 
     def _pause(self) -> None:

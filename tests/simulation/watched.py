@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from operator import itemgetter
@@ -103,6 +104,8 @@ class WatchedTable(InMemoryTable):
             self.admitted[key.job_id, key.item] = self.clock.now().timestamp()
         elif row == "C1":
             check_open_chunks(self, key.job_id)
+        elif row in ("B14", "B14.late"):
+            check_dropped(self, row, new)
 
 
 def _is_due(item: Item) -> bool:
@@ -170,6 +173,13 @@ def is_to_be_split(item: Item, limit: int) -> bool:
 
 def _pool(item: Item) -> Pool:
     return item["api"], item["model"]
+
+
+def check_dropped(table: WatchedTable, row: str, dropped: Item) -> None:
+    """A cancel drops what was not bought; anything else is waited for, for an hour at least."""
+    asked = dt.datetime.fromisoformat(table.items[dropped["job_id"], "job"]["cancel_requested_at"])
+    is_early = row == "B14" or table.clock.now() < asked + dt.timedelta(hours=1)
+    require(not is_early or "openai_batch_id" not in dropped, f"{dropped['item']} is dropped, and may run")
 
 
 def check_open_chunks(table: WatchedTable, job_id: str) -> None:

@@ -39,6 +39,7 @@ class Weather:
     calls_a_round: tuple[int, ...]
     calls_a_turn: int  #: at most, before another invocation has its turn
     rounds: tuple[int, ...]  #: seconds between two ticks of the poller
+    moves: float  #: turns after which the provider moves on
     stale: float  #: looks at a batch that show it as it was before
     hidden: float  #: rounds in which the provider denies that it knows the batches of ours
     minutes: int  #: after that nothing goes wrong any more, and everything must come to rest
@@ -52,5 +53,6 @@ HOSTILE: dict[str, Any] = {
     "overlapping": 1.0,
     "calls_a_round": (40, 400),
     "calls_a_turn": 1,
+    "moves": 0.05,
     "minutes": 100,
 }

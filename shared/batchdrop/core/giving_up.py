@@ -10,7 +10,8 @@ from batchdrop.core.states import BatchState
 if TYPE_CHECKING:
     from batchdrop.core.model import Batch, Job
 
-#: OpenAI cancels a batch within ten minutes; a create is made out within half an hour.
+#: OpenAI cancels a batch within ten minutes; a create is made out within half an hour. A batch that the provider says
+#: it does not know may only be hidden from it for a moment.
 PATIENCE = dt.timedelta(hours=1)
 #: The provider could not even be asked to stop the batch for so long.
 UNHEARD = dt.timedelta(hours=6)
@@ -27,6 +28,7 @@ def is_hopeless(job: Job, batch: Batch, now: dt.datetime) -> bool:
     ends = {
         BatchState.CREATING: batch.intent_at and batch.intent_at + PATIENCE,
         BatchState.IN_FLIGHT: batch.next_check_at if batch.cancel_sent_at else asked + UNHEARD,
+        BatchState.BLOCKED: asked,
         BatchState.ENDED: batch.ended_at and batch.ended_at + WITHHELD,
     }
     end = ends.get(batch.state)
@@ -37,6 +39,8 @@ def what_is_known(batch: Batch) -> str:
     """For the person who looks for it at the provider."""
     if batch.state is BatchState.CREATING:
         return f"Whether a batch of its file {batch.file_id} was made could not be found out."
+    if batch.state is BatchState.BLOCKED:
+        return f"The provider said that it does not know {batch.openai_batch_id}."
     if batch.state is BatchState.ENDED:
         return f"The provider did not hand over the answers of {batch.openai_batch_id}: {batch.reason or 'no reason'}."
     return f"The provider had not ended {batch.openai_batch_id} by then."

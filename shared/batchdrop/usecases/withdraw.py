@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from batchdrop.ports import BatchApi, Clock, Ledger
     from batchdrop.usecases.budget import Budget
 
-#: A blocked one may run under another key; nobody can stop it under this one.
 _NOT_BOUGHT = frozenset({BatchState.QUEUED, BatchState.ADMITTED, BatchState.BLOCKED})
 
 
@@ -37,7 +36,7 @@ class Withdraw:
     """Stop the open batches of jobs that were cancelled, or ran for too long.
 
     One that is ``uploading`` or ``creating`` is left until it is known what became of it; an ``ended`` one is paid
-    for, and its answers are fetched. What the provider leaves open for an hour or more is given up.
+    for, and its answers are fetched. What the provider leaves open, or does not know, for an hour or more is given up.
     """
 
     ledger: Ledger
@@ -60,7 +59,7 @@ class Withdraw:
         why = stopped(job)
         if why is None:
             return False
-        if batch.state in _NOT_BOUGHT:
+        if batch.state in _NOT_BOUGHT and batch.openai_batch_id is None:
             return self.ledger.retire(batch, reason=why[1])
         now = self.clock.now()
         if not giving_up.is_hopeless(job, batch, now):
