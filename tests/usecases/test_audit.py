@@ -324,6 +324,7 @@ def test_the_first_open_job_is_reason_to_look_at_once() -> None:
 def test_rounds_are_made_every_five_minutes_and_every_hour_for_a_day_after_the_last_job() -> None:
     at = audit.next_round(Auditing(), samples.NOW, has_jobs=True)
     assert not audit.is_due(at, samples.NOW + dt.timedelta(minutes=4), has_jobs=True)
+    assert audit.is_due(at, samples.NOW + dt.timedelta(minutes=4, seconds=59), has_jobs=True), "a tick came early"
     assert audit.is_due(at, samples.NOW + dt.timedelta(minutes=5), has_jobs=False)
     idle = audit.next_round(at, samples.NOW, has_jobs=False)
     assert not audit.is_due(idle, samples.NOW + dt.timedelta(minutes=59), has_jobs=False)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from msgspec.structs import replace
 
 from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.housekeeping import Housekeeping, Looking
 from batchdrop.core.model import Job
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import Deadline
@@ -230,3 +232,27 @@ def test_what_the_rounds_found_stands_in_the_tick_and_in_its_counts(world: World
     assert counts[Metric.DUPLICATE_BATCHES] == 1
     assert counts[Metric.LOST_EVENTS] == 2
     assert counts[Metric.PROVIDER_CALLS] == 2, "a page, a cancel"
+
+
+@pytest.mark.parametrize("every", [1, 2, 5, 7])
+def test_older_batches_are_seen_at_any_schedule(world: World, every: int) -> None:
+    batches = [world.in_flight(number) for number in range(1, 9)]
+    world.clock.advance(minutes=20)
+    for batch in batches:
+        world.api.finish(batch.openai_batch_id or "")
+        tick(world)  # a round is behind us
+    for _ in range(-(-5 // every)):
+        world.clock.advance(minutes=every)
+        tick(world)
+    assert {world.read(batch.key).state for batch in batches} == {BatchState.ENDED}
+
+
+def test_where_a_look_was_cut_short_is_forgotten_with_its_batches(world: World) -> None:
+    record = world.ledger.claim_housekeeping(Housekeeping(), lease=samples.NOW, now=samples.NOW)
+    assert record
+    world.ledger.note_housekeeping(replace(record, look=Looking(1, "batch-1")))
+    tick(world)
+    assert world.ledger.housekeeping().look is None
+    before = dict(world.table.items["stack", "housekeeping"])
+    tick(world)
+    assert world.table.items["stack", "housekeeping"] == before

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 EVERY = dt.timedelta(minutes=5)
 #: How often where no job is open.
 EVERY_IDLE = dt.timedelta(hours=1)
+#: Ticks are not made to the second: a round is due a little before its time, or it would wait for another one.
+EARLY = dt.timedelta(seconds=30)
 #: A batch runs for a day; it is seen from time to time until after its end.
 DEPTH = dt.timedelta(hours=26)
 #: Pages of the list in one round, and how many of them for the newest batches at the most.
@@ -46,10 +48,10 @@ def is_due(at: Auditing, now: dt.datetime, *, has_jobs: bool) -> bool:
 
 
 def next_round(at: Auditing, now: dt.datetime, *, has_jobs: bool) -> Auditing:
-    """When to come again."""
+    """When to come again after a round of a tick that began ``now``."""
     if has_jobs:
-        return replace(at, next_at=now + EVERY, active_until=now + DEPTH)
-    return replace(at, next_at=now + EVERY_IDLE)
+        return replace(at, next_at=now + EVERY - EARLY, active_until=now + DEPTH)
+    return replace(at, next_at=now + EVERY_IDLE - EARLY)
 
 
 @dataclass(slots=True)

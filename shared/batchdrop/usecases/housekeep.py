@@ -15,6 +15,7 @@ from batchdrop.usecases.audit import Audit, Audited
 from batchdrop.usecases.sweep import Sweep, Swept
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Collection
 
     from batchdrop.core.housekeeping import Looking
@@ -41,6 +42,7 @@ class Turn:
     is_ours: bool = False
     sweeps: bool = False
     audits: bool = False
+    began_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Housekeep:
 
     def take(self, turn: Turn, deadline: Deadline) -> None:
         """Take the turn, if a round is due or a look is to go on, and nobody else has it."""
-        now, turn.record = self.clock.now(), self.ledger.housekeeping()
+        now = turn.began_at = self.clock.now()
+        turn.record = self.ledger.housekeeping()
         sweeps = sweep.is_due(turn.record.sweep, now)
         audits = audit.is_due(turn.record.audit, now, has_jobs=turn.has_jobs)
         if sweeps or audits or turn.record.look:
@@ -101,10 +104,10 @@ class Housekeep:
     ) -> Housekeeping:
         if not turn.audits:
             return record
-        now = self.clock.now()
+        began_at = turn.began_at or self.clock.now()
         try:
             kept.audited, came = self.audit()(record.audit, batches, budget)
         except BatchdropError as trouble:
             kept.troubles.append(f"audit: {trouble}")
             return record
-        return replace(record, audit=audit.next_round(came, now, has_jobs=turn.has_jobs))
+        return replace(record, audit=audit.next_round(came, began_at, has_jobs=turn.has_jobs))
