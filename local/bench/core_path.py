@@ -39,14 +39,16 @@ class Spent:
     peak: float
 
 
-def figures(folder: Path, *, rows: int = 50_000, rounds: int = 4) -> Iterator[Figure]:
+def figures(folder: Path) -> Iterator[Figure]:
     """Best of several rounds in turns; of the memory, the most of all rounds."""
+    with course.stage(folder) as stage:
+        yield from measured(stage, folder)
+
+
+def measured(stage: Stage, folder: Path, *, rows: int = 50_000, rounds: int = 4) -> Iterator[Figure]:
+    """The same on a stage that is set."""
     path = written(folder / "core.jsonl", rows, _LINE)
-    with (
-        course.stage(folder) as stage,
-        stage.function(FUNCTIONS) as functions,
-        stage.function(["local.bench.bare"]) as program,
-    ):
+    with stage.function(FUNCTIONS) as functions, stage.function(["local.bench.bare"]) as program:
         run = stage.course(dict.fromkeys(FUNCTIONS, functions))
         with path.open("rb") as file:
             content = stage.s3.store.file(file, path.stat().st_size)

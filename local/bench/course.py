@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from local.bench.pokes import Pokes
     from local.cloud.running import Running
+    from local.size.functions import Invocable
     from local.size.s3 import Server
 
 STACK = "bench"
@@ -38,11 +39,15 @@ class Course(trial.Trial):
         self._until_quiet()
         self.tick()
 
+    def minute(self) -> None:
+        """A tick of the schedule, and what it leads to."""
+        self.tick()
+        self._until_quiet()
+
     def ended(self, job_id: str) -> dict[str, Any]:
         """Carry home what OpenAI has answered; the job's item. ``TimeoutError`` if it does not end."""
         for _ in range(_STEPS):
-            self.tick()
-            self._until_quiet()
+            self.minute()
             job = self.item(job_id, "job")
             if "cleaned_at" in job:
                 return job
@@ -69,16 +74,22 @@ class Stage:
 
     @contextmanager
     def function(
-        self, modules: Sequence[str], *, name: str = "submitter", worker: Sequence[str] = ("-m", "local.size.worker")
+        self,
+        modules: Sequence[str],
+        worker: str = "local.size.worker",
+        more: Mapping[str, str] | None = None,
+        log: Path | None = None,
     ) -> Iterator[Function]:
-        """A process of these modules, in the environment of the function that is deployed as ``name``."""
-        env = environment(self.up, f"{STACK}-{name}", self.s3.url, self.place.scratch / modules[0])
+        """A process of these modules, served by ``worker``, in the environment that functions are deployed with."""
+        env = environment(self.up, f"{STACK}-submitter", self.s3.url, self.place.scratch / modules[0]) | dict(
+            more or {}
+        )
         env |= {"PYTHONPATH": f"{env['PYTHONPATH']}:{ROOT}", "AWS_ENDPOINT_URL_LAMBDA": self.pokes.url}
-        with self.place.log(modules[0]).open("wb") as log, Function(modules, env, log, worker) as function:
-            yield function
+        with (log or self.place.log(modules[0])).open("ab") as out, Function(modules, env, out, ("-m", worker)) as made:
+            yield made
 
-    def course(self, functions: Mapping[str, Function]) -> Course:
-        return Course(self.up, self.s3.store, dict(functions), self.pokes, self.openai)
+    def course(self, functions: Mapping[str, Invocable]) -> Course:
+        return Course(self.up, self.s3.store, functions, self.pokes, self.openai)
 
 
 @contextmanager

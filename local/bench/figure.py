@@ -26,6 +26,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     met: bool | None
     unit: str
     params: dict[str, str | int | float]
+    parts: dict[str, float] = {}  #: what ``value`` is made of
 
 
 def figure(

@@ -21,18 +21,18 @@ _ROWS = 50_000
 _ROUNDS = 3
 
 
-def figures(folder: Path) -> Iterator[Figure]:
+def figures(folder: Path, *, rows: int = _ROWS, rounds: int = _ROUNDS) -> Iterator[Figure]:
     """CPU seconds of one core. The answers lie on disk; both write the results."""
     for order in ("sorted", "shuffled"):
-        written(folder, _ROWS, shuffled=order == "shuffled")
+        written(folder, rows, shuffled=order == "shuffled")
         joined(folder)
         ours = (folder / "results.jsonl").read_bytes()
         _by_dict(folder)
         if (folder / "results.jsonl").read_bytes() != ours:
             raise AssertionError("the two joins differ")
-        value, baseline = best(_ROUNDS, partial(joined, folder), partial(_by_dict, folder))
-        name = f"join of {_ROWS:,} rows, {order}, vs dict of json.loads"
-        yield figure(name, value, baseline, "s", target=3.0, rows=_ROWS, rounds=_ROUNDS)
+        value, baseline = best(rounds, partial(joined, folder), partial(_by_dict, folder))
+        name = f"join of {rows:,} rows, {order}, vs dict of json.loads"
+        yield figure(name, value, baseline, "s", target=3.0, rows=rows, rounds=rounds)
 
 
 def written(folder: Path, rows: int, *, shuffled: bool) -> None:

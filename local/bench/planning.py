@@ -21,22 +21,22 @@ _FILE_BYTES = 60_000_000
 _ROUNDS = 7
 
 
-def figures(folder: Path) -> Iterator[Figure]:
+def figures(folder: Path, *, size: int = _FILE_BYTES, rounds: int = _ROUNDS) -> Iterator[Figure]:
     """CPU seconds of one core, best of several rounds in turns."""
-    for name, size in _SIZES.items():
-        number = _FILE_BYTES // size
-        path = written(folder / "plan.jsonl", number, size)
+    for name, width in _SIZES.items():
+        number = size // width
+        path = written(folder / "plan.jsonl", number, width)
         if planned(_blocks(path)) != number:
             raise AssertionError("not all lines were planned")
         ours, parsing, reading = best(
-            _ROUNDS,
+            rounds,
             lambda path=path: planned(_blocks(path)),  # type: ignore[misc]
             lambda path=path: _parsed(path),  # type: ignore[misc]
             lambda path=path: _read(path),  # type: ignore[misc]
         )
         for of, baseline, target in (("json.loads loop", parsing, 3.0), ("bare line iteration", reading, 0.35)):
             title = f"planning, {name} lines, vs {of}"
-            yield figure(title, ours, baseline, "s", target=target, line_bytes=size, lines=number, rounds=_ROUNDS)
+            yield figure(title, ours, baseline, "s", target=target, line_bytes=width, lines=number, rounds=rounds)
 
 
 def planned(blocks: Iterable[bytes]) -> int:

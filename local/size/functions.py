@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Protocol, Self
 
 from local.cloud.emulator import KEY, KEY_ID, REGION
 from local.cloud.place import LAMBDA_PYTHON, ROOT
@@ -35,6 +35,14 @@ class Taken:
 
 class Failed(Exception):  # noqa: N818 - what happened
     """A handler raised, or its process died."""
+
+
+class Invocable(Protocol):
+    """What can be invoked, and remembers what each invocation took."""
+
+    taken: list[Taken]
+
+    def call(self, kind: str, event: object, seconds: float, module: str = "") -> Taken: ...
 
 
 class Function:

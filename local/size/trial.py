@@ -18,10 +18,11 @@ from local.size import blobs, s3
 from local.size.functions import Function, Taken, environment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from local.cloud.place import Place
     from local.cloud.running import Running
+    from local.size.functions import Invocable
     from local.size.s3 import Store
     from local.size.sources import Content, Lines
 
@@ -39,7 +40,7 @@ class Trial:
 
     up: Running
     store: Store
-    functions: dict[str, Function]
+    functions: Mapping[str, Invocable]
 
     def drop(self, key: str, content: Content) -> str:
         """Put an input and have it planned; its job's id."""

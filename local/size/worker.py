@@ -62,14 +62,14 @@ class Spool:
         return total
 
 
-def main(modules: Sequence[str]) -> None:
+def main(modules: Sequence[str], begun: float | None = None) -> None:
     """Answer a JSON line for each: ``peak`` MiB resident, seconds, ``cpu`` seconds, ``spool`` MiB on disk, ``error``.
 
-    The line before the first says what importing them took.
+    The line before the first says what importing them took, since ``begun`` if that is given.
     """
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what the handler prints is the log
-    begun = time.monotonic()
+    begun = begun or time.monotonic()
     handlers = {module: importlib.import_module(module).handler for module in modules}
     spool = Spool()
     print(json.dumps({"seconds": time.monotonic() - begun}), file=answers, flush=True)

@@ -99,6 +99,7 @@ def of_tick(tick: Tick) -> dict[Metric, int]:
 
 
 def count(metrics: Metrics, values: Mapping[Metric, int]) -> None:
-    """Record counts; zeros too, so that an alarm sees that all is well."""
+    """Record counts, no zeros: a metric costs for every hour in which it is sent, and alarms take none for well."""
     for name, value in values.items():
-        metrics.add_metric(name=name.value, unit=MetricUnit.Count, value=int(value))
+        if value:
+            metrics.add_metric(name=name.value, unit=MetricUnit.Count, value=int(value))

@@ -42,6 +42,12 @@ DEFAULTS = {
 }
 
 
+def test_an_alarm_on_a_count_of_ours_takes_none_for_well(template: Template) -> None:
+    ours = [one for one in template.of_type("AWS::CloudWatch::Alarm").values() if one["Namespace"] == NAMESPACE]
+    assert ours
+    assert {one["TreatMissingData"] for one in ours} == {"notBreaching"}
+
+
 def test_every_parameter_has_a_default_and_these_are_they(template: Template) -> None:
     assert {name: one["Default"] for name, one in template.document["Parameters"].items()} == DEFAULTS
 
