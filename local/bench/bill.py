@@ -95,13 +95,6 @@ def _of_s3(operation: str) -> str:
     return "s3 read" if operation.startswith(_S3_READS) else "s3 write"
 
 
-def noncurrent_days() -> int:
-    """For how long the output bucket keeps what was removed."""
-    bucket = template.load(TEMPLATE)["Resources"]["OutputBucket"]["Properties"]
-    (rule,) = (one for one in bucket["LifecycleConfiguration"]["Rules"] if one["Id"] == "noncurrent")
-    return int(rule["NoncurrentVersionExpiration"]["NoncurrentDays"])
-
-
 def empty_receives(hours: float) -> float:
     """Lambda asks each idle queue over five connections, 20 seconds each."""
     resources = template.load(TEMPLATE)["Resources"].values()

@@ -4,7 +4,8 @@ Two jobs run through the metered functions. The work is that of whole batches, m
 submitter and collector start cold for each of their messages. The hours, while OpenAI works and the poller looks, are
 those of a job with as many batches as a million requests have, which hold little here. Seconds are those of this
 machine, where S3 and OpenAI are near; memory and disk are the template's. What the stack costs while nothing is dropped
-is told apart, and so is what AWS asks for data that goes out.
+is told apart, and so is what AWS asks for data that goes out. Not in it: what input and results cost for as long as they
+are kept ($0.023 per GB and month). Parts are removed with all their versions.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def measured(
     """The same on a stage that is set: the work of so many ``batches``, hours of so many minutes with ``many`` open."""
     with account.opened(folder / "work", stage, cold=True) as books:
         tell(f"cost: a job of {batches * requests:,} requests")
-        work = _spent(books, lambda: _worked(books, batches * requests)).plus(_kept(stage))
+        work = _spent(books, lambda: _worked(books, batches * requests))
     work = work.times(_MILLION / requests / batches)
     with account.opened(folder / "hours", stage, cold=False, variables={"MAX_REQUESTS_PER_BATCH": str(_FEW)}) as books:
         stage.openai.configure(pace={"in_progress": 2.5 * 3600, "slices": 60})
@@ -83,12 +84,6 @@ def _bought(books: Account, key: str, requests: int) -> str:
     job_id = books.course.drop(key, Lines(requests, _LINE))
     books.course.bought()
     return job_id
-
-
-def _kept(stage: Stage) -> Bill:
-    """The parts of the results, which are removed, and stay as noncurrent versions for as long as the bucket says."""
-    size = stage.s3.store.get(stage.up.stack.output_bucket, "work.results.jsonl").size
-    return Bill({"s3 noncurrent parts": size / 1e9 * prices.S3_GB_MONTH * bill.noncurrent_days() / 30})
 
 
 def _spent(books: Account, what: Callable[[], None]) -> Bill:

@@ -24,7 +24,6 @@ DYNAMODB_READ = 0.125e-6  #: a unit of 4 KB on demand; half of one where it may 
 LAMBDA_GB_SECOND = 13.3334e-6  #: arm64
 LAMBDA_DISK_GB_SECOND = 0.0309e-6  #: of EphemeralStorage above 512 MB
 LOGS_GB = 0.50
-S3_GB_MONTH = 0.023
 SECRET_MONTH = 0.40
 METRIC_MONTH = 0.30  #: by the hour; the first ten are free
 ALARM_MONTH = 0.10  #: the first ten are free
