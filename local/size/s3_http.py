@@ -60,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             case "GET", {"list-type": _}:
                 self._list()
             case "GET", {"versions": _}:
-                self._answer("<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>")
+                self._list_versions()
             case "POST", {"delete": _}:
                 self._delete_many()
             case "POST", {"uploads": _}:
@@ -137,6 +137,13 @@ class Handler(BaseHTTPRequestHandler):
         token = f"<NextContinuationToken>{escape(found[-1][0])}</NextContinuationToken>" if more else ""
         truncated = f"<IsTruncated>{str(more).lower()}</IsTruncated>"
         self._answer(f"<ListBucketResult>{truncated}{token}{items}</ListBucketResult>")
+
+    def _list_versions(self) -> None:
+        """The first page; each name has one version."""
+        found, more = self.store.listed(self.bucket, self.query.get("prefix", ""), "", _PAGE)
+        items = "".join(f"<Version><Key>{escape(key)}</Key><VersionId>null</VersionId></Version>" for key, _ in found)
+        truncated = f"<IsTruncated>{str(more).lower()}</IsTruncated>"
+        self._answer(f"<ListVersionsResult>{truncated}{items}</ListVersionsResult>")
 
     def _delete_many(self) -> None:
         for key in re.findall(r"<Key>(.*?)</Key>", self._text()):

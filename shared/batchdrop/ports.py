@@ -172,7 +172,10 @@ class ObjectStore(Protocol):
         ...
 
     def delete_prefix(self, bucket: str, prefix: str, deadline: Deadline) -> bool:
-        """Remove every name under ``prefix``; False if time ran out first. For names that we made alone."""
+        """Remove every name under ``prefix`` with all its versions; False if time ran out first.
+
+        For names that we made alone.
+        """
         ...
 
     def start_upload(self, bucket: str, key: str, *, metadata: Mapping[str, str], content_type: str) -> str:

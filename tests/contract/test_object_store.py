@@ -154,6 +154,14 @@ def test_a_prefix_is_removed_and_its_neighbours_stay(store: ObjectStore) -> None
     assert store.delete_prefix("output", "p/", FakeDeadline())
 
 
+def test_removing_a_prefix_leaves_no_version_behind(store: ObjectStore) -> None:
+    for name in ("p/1", "p/1", "p/2", "q/1"):
+        put(store, name, b"x")
+    store.delete("input", "p/2")
+    assert store.delete_prefix("input", "p/", FakeDeadline())
+    assert [version.key for version in store.list_versions("input").versions] == ["q/1"]
+
+
 def test_removing_a_prefix_stops_when_time_is_over_and_goes_on_later(store: ObjectStore) -> None:
     names = [f"p/{number:04d}" for number in range(2 * PAGE + 1)]
     for name in names:

@@ -192,7 +192,8 @@ def test_a_conflict_with_another_writer_is_tried_again_and_then_lost(
 
 def test_objects_that_s3_kept_in_a_deletion_are_for_later(client: S3Client) -> None:
     with Stubber(client) as stub:
-        stub.add_response("list_objects_v2", {"Contents": [{"Key": "p/1"}], "IsTruncated": False})
+        versions = [{"Key": "p/1", "VersionId": "null"}]
+        stub.add_response("list_object_versions", {"Versions": versions, "IsTruncated": False})
         stub.add_response("delete_objects", {"Errors": [{"Key": "p/1", "Code": "InternalError"}]})
         with pytest.raises(RetryLater):
             S3Objects(client).delete_prefix("work", "p/", FakeDeadline())

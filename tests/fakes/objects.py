@@ -136,11 +136,12 @@ class InMemoryObjects:
             self._bucket(bucket).setdefault(key, []).append(marker)
 
     def delete_prefix(self, bucket: str, prefix: str, deadline: Deadline) -> bool:
-        while keys := self.keys(bucket, prefix):
+        held = self._bucket(bucket)
+        while keys := sorted(key for key in held if key.startswith(prefix)):
             if deadline.remaining() <= 0:
                 return False
             for key in keys[: self.page]:
-                self.delete(bucket, key)
+                del held[key]
         return True
 
     def start_upload(self, bucket: str, key: str, *, metadata: Mapping[str, str], content_type: str) -> str:

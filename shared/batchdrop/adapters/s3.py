@@ -101,18 +101,19 @@ class S3Objects(S3Uploads, S3Versions):
             self._client.delete_object(Bucket=bucket, Key=key)
 
     def delete_prefix(self, bucket: str, prefix: str, deadline: Deadline) -> bool:
-        pages = self._client.get_paginator("list_objects_v2").paginate(
-            Bucket=bucket, Prefix=prefix, PaginationConfig={"PageSize": self._page}
-        )
         with writing(f"s3://{bucket}/{prefix}*"):
-            for page in pages:
-                names: list[ObjectIdentifierTypeDef] = [{"Key": one["Key"]} for one in page.get("Contents", [])]
-                if not names:
-                    continue
+            while True:
+                # From the start each time: what a marker names would be gone.
+                page = self._client.list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=self._page)
+                found = [(one["Key"], one["VersionId"]) for one in page.get("Versions", [])]
+                found += [(one["Key"], one["VersionId"]) for one in page.get("DeleteMarkers", [])]
+                if not found:
+                    return True
                 if deadline.remaining() < DELETE_PAGE_SECONDS:
                     return False
-                self._delete_page(bucket, names)
-        return True
+                self._delete_page(bucket, [_identified(*one) for one in found])
+                if not page["IsTruncated"]:
+                    return True
 
     def _delete_page(self, bucket: str, names: list[ObjectIdentifierTypeDef]) -> None:
         answer = self._client.delete_objects(Bucket=bucket, Delete={"Objects": names, "Quiet": True})
@@ -139,6 +140,12 @@ class S3Objects(S3Uploads, S3Versions):
         # What brought us here matters more; the bucket's lifecycle takes what stays.
         with suppress(BatchdropError):
             self.abort_upload(bucket, key, upload_id)
+
+
+def _identified(key: str, version_id: str) -> ObjectIdentifierTypeDef:
+    if real_version(version_id) is None:
+        return {"Key": key}
+    return {"Key": key, "VersionId": version_id}
 
 
 def _parts(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:
