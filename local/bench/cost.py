@@ -4,8 +4,7 @@ Two jobs run through the metered functions. The work is that of whole batches, m
 submitter and collector start cold for each of their messages. The hours, while OpenAI works and the poller looks, are
 those of a job with as many batches as a million requests have, which hold little here. Seconds are those of this
 machine, where S3 and OpenAI are near; memory and disk are the template's. What the stack costs while nothing is dropped
-is told apart, and so is what AWS asks for data that goes out. Not in it: what input and results cost for as long as they
-are kept ($0.023 per GB and month). Parts are removed with all their versions.
+is told apart, and so is what AWS asks for data that goes out. To keep input and results is not in it.
 """
 
 from __future__ import annotations

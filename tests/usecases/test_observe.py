@@ -75,6 +75,17 @@ def test_progress_is_recorded(world: World) -> None:
     assert world.read(batch.key).remote_completed == 1
 
 
+def test_progress_is_recorded_in_twentieths(world: World) -> None:
+    batch = world.in_flight(requests=100)
+    world.api.change(batch.openai_batch_id or "", status="in_progress", completed=1)
+    assert look(world).changed == 1
+    world.api.change(batch.openai_batch_id or "", completed=4, failed=1)
+    assert look(world).changed == 0
+    world.api.change(batch.openai_batch_id or "", completed=5, failed=1)
+    assert look(world).changed == 1
+    assert world.read(batch.key).remote_completed == 5
+
+
 def test_an_unknown_status_stays_in_flight_and_is_told(world: World) -> None:
     batch = world.in_flight()
     world.api.change(batch.openai_batch_id or "", status="pondering")

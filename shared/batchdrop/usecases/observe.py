@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Blocks a batch of ours that the provider does not know: a key of another project, a table restored elsewhere.
 UNKNOWN = "batch_unknown_to_api: no such batch under the present key; use a key of the project that it was made in"
 
+#: As so many steps, at most, a batch's progress is written.
+STEPS = 20
+
 
 @dataclass(frozen=True, slots=True)
 class Observed:
@@ -142,5 +145,6 @@ def _is_settled(batch: Batch, remote: RemoteBatch, now: dt.datetime) -> bool:
 
 
 def _is_news(batch: Batch, remote: RemoteBatch) -> bool:
-    seen = batch.remote_status, batch.remote_completed, batch.remote_failed
-    return seen != (remote.status, remote.completed, remote.failed)
+    """Counts in steps: a batch may move for a day, at every look, and nothing depends on them before it ends."""
+    moved = remote.completed + remote.failed - batch.remote_completed - batch.remote_failed
+    return batch.remote_status != remote.status or abs(moved) * STEPS >= max(batch.requests, 1)
