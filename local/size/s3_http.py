@@ -141,7 +141,11 @@ class Handler(BaseHTTPRequestHandler):
     def _list_versions(self) -> None:
         """The first page; each name has one version."""
         found, more = self.store.listed(self.bucket, self.query.get("prefix", ""), "", _PAGE)
-        items = "".join(f"<Version><Key>{escape(key)}</Key><VersionId>null</VersionId></Version>" for key, _ in found)
+        items = "".join(
+            f"<Version><Key>{escape(key)}</Key><VersionId>null</VersionId><IsLatest>true</IsLatest>"
+            f"<ETag>{blob.tag}</ETag><LastModified>{_TIME}</LastModified></Version>"
+            for key, blob in found
+        )
         truncated = f"<IsTruncated>{str(more).lower()}</IsTruncated>"
         self._answer(f"<ListVersionsResult>{truncated}{items}</ListVersionsResult>")
 
