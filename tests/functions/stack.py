@@ -55,7 +55,8 @@ class Stack:
         names = ("plan", "submit", "collect")
         self.queues = {name: self.sqs.create_queue(QueueName=f"batchdrop-{name}")["QueueUrl"] for name in names}
         self.ended = self._listen()
-        secret = boto3.client("secretsmanager").create_secret(Name="batchdrop", SecretString='{"api_key": "sk-test"}')
+        self.secrets = boto3.client("secretsmanager")
+        secret = self.secrets.create_secret(Name="batchdrop", SecretString='{"api_key": "sk-test"}')
         _make_poller()
         environment = ENV | {
             "INPUT_BUCKET": INPUT,

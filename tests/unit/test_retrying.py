@@ -15,12 +15,13 @@ def judged(*complaints: LineError, requests: int = 10, halvings: int = 0, refusa
 
 @pytest.mark.parametrize("code", sorted(retrying.PASSING))
 def test_a_passing_code_waits(code: str) -> None:
-    assert judged(LineError(code, "m")) == Wait(60, f"{code}: m")
+    said = "Please try again later."
+    assert judged(LineError(code, said)) == Wait(60, f"{code}: {said}")
 
 
 @pytest.mark.parametrize("code", sorted(retrying.OPERATOR))
 def test_what_the_operator_must_mend_blocks(code: str) -> None:
-    assert judged(LineError(code, "m")) == Block(f"{code}: m")
+    assert judged(LineError(code, "Please try again later.")) == Block(f"{code}: Please try again later.")
 
 
 @pytest.mark.parametrize("code", sorted(retrying.PERMANENT))

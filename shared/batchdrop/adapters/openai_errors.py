@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from batchdrop.core import discretion
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Refusal:
 
     @property
     def reason(self) -> str:
-        return f"{self.message or 'no reason given'} (HTTP {self.status})"
+        return f"{discretion.kept(self.message) if self.message else 'no reason given'} (HTTP {self.status})"
 
     def rejected(self) -> Rejected:
         return Rejected(self.code or f"http_{self.status}", self.reason)
@@ -79,7 +80,7 @@ RULES: tuple[Rule, ...] = (
     ),
     (
         lambda it: it.code in _NO_MONEY,
-        lambda it: Misconfigured(it.code, f"{it.message}: add credit or raise the limit"),
+        lambda it: Misconfigured(it.code, f"{discretion.kept(it.message)}: add credit or raise the limit"),
     ),
     (
         lambda it: it.status == _FORBIDDEN,
@@ -138,7 +139,7 @@ def refusal_of(error: APIStatusError, *, creating: bool = False) -> Refusal:
         readable = True
     return Refusal(
         status=error.status_code,
-        code=_word(body.get("code")) or _word(body.get("type")),
+        code=discretion.word(body.get("code")) or discretion.word(body.get("type")),
         message=_text(body.get("message") or body.get("detail"))[:REASON_CHARACTERS],
         after=retry_after(error.response.headers),
         readable=readable,
@@ -159,10 +160,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return min(max(moment.timestamp() - time.time(), 0.0), _DAY)
-
-
-def _word(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _text(value: object) -> str:

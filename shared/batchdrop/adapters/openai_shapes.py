@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
+from batchdrop.core import discretion
 from batchdrop.ports import BatchPage, LineError, RemoteBatch
 
 PAGE = 100
 MESSAGE_CHARACTERS = 1_000
-WORD_CHARACTERS = 100  #: of a status or a code: they go into the table
-UNKNOWN = "unknown"  #: status or code where the provider gave none
+UNKNOWN = "unknown"  #: status or code where the provider gave none that is a word
 
 
 def as_object(content: bytes) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def batch(value: object) -> RemoteBatch | None:
     counts = _object(shown.get("request_counts"))
     return RemoteBatch(
         id=batch_id,
-        status=_text(shown.get("status")).lower()[:WORD_CHARACTERS] or UNKNOWN,
+        status=discretion.word(shown.get("status")).lower() or UNKNOWN,
         input_file_id=_text(shown.get("input_file_id")),
         created_at=_moment(shown.get("created_at")),
         completed=_count(counts.get("completed")),
@@ -67,7 +67,7 @@ def _error(value: object) -> LineError:
     shown = _object(value)
     line = shown.get("line")
     return LineError(
-        code=_text(shown.get("code"))[:WORD_CHARACTERS] or UNKNOWN,
+        code=discretion.word(shown.get("code")) or UNKNOWN,
         message=_text(shown.get("message"))[:MESSAGE_CHARACTERS],
         line=line if type(line) is int and line > 0 else None,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from batchdrop.core import allowance
+from batchdrop.core import allowance, discretion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +84,7 @@ class Complaint(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The whole batch goes again in ``seconds``; not counted as an attempt."""
+    """The whole batch goes again in ``seconds``; not counted as an attempt. ``reason``: what may be kept of it."""
 
     seconds: int
     reason: str
@@ -127,11 +127,11 @@ def judge(
     first = complaints[0] if complaints else _Silence()
     for complaint in complaints:
         if complaint.code in OPERATOR:
-            return Block(f"{complaint.code}: {complaint.message}")
+            return Block(f"{complaint.code}: {discretion.kept(complaint.message)}")
         if complaint.code in _OF_THE_MODEL or _is_hopeless(complaint, requests, refusals, tokens):
             return Report(everyone=complaint)
         if _is_passing(complaint):
-            return Wait(backoff(refusals), f"{complaint.code}: {complaint.message}")
+            return Wait(backoff(refusals), f"{complaint.code}: {discretion.kept(complaint.message)}")
     if named := _named(complaints, requests):
         return Report(lines=named)
     if first.code in PERMANENT or halvings >= HALVINGS or requests == 1:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, to, with_job
-from batchdrop.core import crowding
+from batchdrop.core import crowding, discretion
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import FINAL, Guard, rank
 from batchdrop.core.states import BatchState
@@ -150,7 +150,7 @@ class BatchWrites:
             output_file_id=remote.output_file_id,
             error_file_id=remote.error_file_id,
             error_codes=tuple(sorted({error.code for error in remote.errors})[:_CODES]),
-            reason=remote.errors[0].message[:500] if remote.errors else None,
+            reason=discretion.kept(remote.errors[0].message) if remote.errors else None,
             **_seen(remote),
         )
         return self._table.commit([change])
