@@ -39,7 +39,7 @@ down:  ## stop what `make up` started
 
 # The simulation in processes of its own: beside a thousand other tests it takes three times as long. The
 # others wait for processes at times: one more of them than there are cores of the smallest machine.
-test: setup .local/sam/stamp lint  ## lint, types, and every test
+test: setup .local/sam/stamp .local/checks/stamp lint  ## lint, types, and every test
 	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
 	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered \
 	  --ignore tests/simulation
