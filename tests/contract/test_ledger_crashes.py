@@ -210,6 +210,19 @@ def test_a_batch_that_failed_for_the_operator_keeps_nothing_of_its_try(ledger: T
     assert ledger.probe(blocked, lease=LATER)
 
 
+def test_a_new_try_is_not_behind_the_fence_of_a_former_one(ledger: TableLedger, table: Table) -> None:
+    fenced = ledger.record_fence(moved(ledger, table, BatchState.CREATING), now=NOW, lease=NOW)
+    assert fenced
+    assert ledger.block(fenced, reason="cannot_fence: look for it", check_at=NOW)
+    blocked = read(ledger, fenced)
+    assert ledger.probe(blocked, lease=LATER), "the operator looked, and there was none"
+    claimed = ledger.claim_upload(read(ledger, blocked), lease=LATER)
+    assert claimed
+    creating = ledger.record_intent(claimed, file_id="file-2", now=AFTER, lease=TOMORROW)
+    assert creating
+    assert (creating.fenced_at, read(ledger, creating).fenced_at) == (None, None)
+
+
 def test_what_is_released_has_no_crashes_and_is_due(ledger: TableLedger, table: Table) -> None:
     put(table, samples.running(), samples.chunk(crashes=10, next_check_at=TOMORROW))
     chunk, _ = ledger.chunk(JOB_ID, 1)

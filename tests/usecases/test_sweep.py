@@ -186,6 +186,27 @@ def test_a_round_ends_in_time_and_goes_on_with_the_next_tick_where_it_was(world:
     assert at.next_at == world.clock.now() + sweep.EVERY
 
 
+def test_a_page_that_takes_longer_than_a_round_has_is_gone_through_in_several(world: World) -> None:
+    world.objects = InMemoryObjects(world.clock, versioned=["input"], plain=["output", "work"], page=100)
+    for number in range(30):
+        job_of(world, drop(world, f"{number:02}.jsonl"), state=JobState.COMPLETED)
+    lost, at = drop(world, "z.jsonl"), Sweeping()
+    for _ in range(4):
+        at = swept(world, at, deadline=FakeDeadline(20, each=1))
+    assert told(world) == [lost]
+    assert at.checked_until
+
+
+def test_a_round_that_ends_within_a_page_goes_on_behind_a_version_without_an_id(world: World) -> None:
+    world.objects = InMemoryObjects(world.clock, versioned=[], plain=["input", "output", "work"], page=100)
+    lost = [drop(world, f"{number:02}.jsonl") for number in range(12)]
+    at, found = Sweeping(), []
+    for _ in range(2):
+        at = swept(world, at, deadline=FakeDeadline(12, each=1))
+        found += told(world)
+    assert found == lost
+
+
 def test_the_next_round_is_due_after_ten_minutes(world: World) -> None:
     at = swept(world)
     assert not sweep.is_due(at, world.clock.advance(minutes=9))

@@ -136,7 +136,7 @@ ROWS = {
             (B.UPLOADING,),
             B.CREATING,
             (Guard.CLAIM,),
-            "file id, intent, claim + 1, lease = now + CreateLeaseSeconds",
+            "file id, intent, no fence, claim + 1, lease = now + CreateLeaseSeconds",
         ),
         Row("B3.unknown", (B.CREATING,), None, (Guard.CLAIM,), "the create's answer was lost: lease given back"),
         Row("B4", (B.CREATING,), B.IN_FLIGHT, (Guard.CLAIM,), "OpenAI's batch id; crashes = 0"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from batchdrop.core import naming
-from batchdrop.core.housekeeping import Sweeping
+from batchdrop.core.housekeeping import Sweeping, VersionCursor
 from batchdrop.core.model import Job
 from batchdrop.core.states import JobState
 from batchdrop.usecases.opening import NO_VERSION
@@ -90,6 +90,8 @@ class Sweep:
                     self.messages.dropped(self.bucket, version.key, version.version_id)
                     swept.resent += 1
                     at = replace(at, held_at=min(at.held_at or _in_place(version), _in_place(version)))
+                # Not the page's: one of a thousand ended jobs takes longer to look up than a round may.
+                at = replace(at, cursor=VersionCursor(version.key, version.version_id or NO_VERSION))
             if page.cursor is None:
                 return swept, _whole(at, now)
             at = replace(at, cursor=page.cursor)

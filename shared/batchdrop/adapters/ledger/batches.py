@@ -69,6 +69,7 @@ class BatchWrites:
             claim=batch.claim + 1,
             file_id=file_id,
             intent_at=now,
+            fenced_at=None,
             lease_until=lease,
             next_check_at=lease,
         )
