@@ -178,7 +178,7 @@ def _() -> Patches:
 
 @mutant("a chunk is joined before its last batch is fetched")
 def _() -> Patches:
-    return [(join, "_is_complete", lambda chunk, batches: chunk is not None and chunk.state == "open")]
+    return [(join, "_is_joinable", lambda job, chunk, batches: chunk is not None and chunk.state == "open")]
 
 
 @mutant("batches are admitted before the last line is judged")

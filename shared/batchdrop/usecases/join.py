@@ -13,10 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from batchdrop.core import answers, naming, poison, unanswered
+from batchdrop.core import answers, lineage, naming, poison, unanswered
 from batchdrop.core.errors import BatchdropError, Rejected
 from batchdrop.core.joining import Index, Joined, Joiner, own_id, selected, staged_id
-from batchdrop.core.lifecycle import FINAL
 from batchdrop.core.model import Batch, Chunk, Job, Source
 from batchdrop.core.states import BatchState, ChunkState, JobState
 from batchdrop.ports import Clock, Deadline, Ledger, ObjectStore
@@ -44,7 +43,7 @@ class Join:
         """Whether the chunk is collected now; False too where a batch of it is still under way."""
         fresh, batches = self.ledger.chunk(chunk.job_id, chunk.number)
         job = self.ledger.job(chunk.job_id)  # after its batches: it then says why any of them was dropped
-        if job is None or job.state is not JobState.RUNNING or not _is_complete(fresh, batches):
+        if job is None or job.state is not JobState.RUNNING or not _is_joinable(job, fresh, batches):
             return False
         now = self.clock.now()
         mine = self.ledger.claim_chunk(fresh or chunk, lease=pace.lease(now, deadline), now=now)
@@ -205,5 +204,5 @@ def _read_at(descriptor: int, first_byte: int, length: int) -> bytes:
     return os.pread(descriptor, length, first_byte)
 
 
-def _is_complete(chunk: Chunk | None, batches: list[Batch]) -> bool:
-    return chunk is not None and chunk.state is ChunkState.OPEN and all(batch.state in FINAL for batch in batches)
+def _is_joinable(job: Job, chunk: Chunk | None, batches: list[Batch]) -> bool:
+    return chunk is not None and chunk.state is ChunkState.OPEN and lineage.is_complete(job, batches)

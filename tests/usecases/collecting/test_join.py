@@ -14,6 +14,7 @@ from batchdrop.core.errors import Rejected
 from batchdrop.core.manifest import Refused, Row, Sent
 from batchdrop.core.model import Batch, Job
 from batchdrop.core.states import BatchState, ChunkState
+from batchdrop.usecases import dividing
 from tests.fakes.answers import answer, as_line
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting.world import World, ids, request, rows
@@ -62,6 +63,32 @@ def test_a_chunk_waits_until_every_batch_of_it_is_done(world: World, join: JoinI
     fetch_all(world, wave)
     assert join(job)
     assert ids(world.part(job, "results")) == ["a", "b"]
+
+
+def test_a_read_that_shows_half_of_a_transaction_joins_nothing(
+    world: World, join: JoinIt, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, [batch] = world.run(["a", "b"])
+    fetch_all(world, batch, output=[answer("a", 200), answer("b", 500)])
+    chunk, batches = world.ledger.chunk(job.job_id, 1)
+    assert [batch.name for batch in batches] == ["0001", "0001.r"]
+    monkeypatch.setattr(world.ledger, "chunk", lambda *_: (chunk, batches[:1]))
+
+    assert not join(job)
+
+
+@pytest.mark.parametrize("shown", [0, 1])
+def test_a_split_that_is_seen_in_part_is_waited_for(
+    world: World, join: JoinIt, monkeypatch: pytest.MonkeyPatch, shown: int
+) -> None:
+    job, [batch] = world.run(["a", "b"])
+    halves = dividing.divided(world.objects, batch, 2, now=world.clock.now())
+    fetched = [msgspec.structs.replace(half, state=BatchState.FETCHED, completed=1) for half in halves]
+    retired = msgspec.structs.replace(batch, state=BatchState.RETIRED)
+    seen = world.chunk(job), [retired, *fetched[:shown]]
+    monkeypatch.setattr(world.ledger, "chunk", lambda *_: seen)
+
+    assert not join(job)
 
 
 def test_a_result_line_is_the_providers_line_byte_for_byte(world: World, join: JoinIt) -> None:
