@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from batchdrop.core.errors import Rejected
+from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.housekeeping import Auditing
 from batchdrop.core.model import Batch, Key
 from batchdrop.core.states import BatchState
@@ -202,6 +202,17 @@ def test_one_that_ended_before_it_could_be_stopped_keeps_no_other_from_it(world:
     world.api.script("cancel", Rejected("invalid_request", "it has ended"))
     assert audited(world)[0].orphans == 2
     assert sum(is_stopped(world, remote) for remote in remotes) == 1
+
+
+def test_a_cancel_that_fails_keeps_no_other_orphan_from_being_stopped(world: World) -> None:
+    remotes = [made(world), made(world)]
+    world.batch(state=BatchState.QUEUED)
+    world.api.script("cancel", RetryLater("busy"))
+    found, at = audited(world)
+    assert found.troubles == ["busy"]
+    assert (found.orphans, found.cancelled, at.checked_until) == (2, 1, world.clock.now())
+    audited(world, at)
+    assert all(is_stopped(world, remote) for remote in remotes)
 
 
 def test_a_double_that_recovery_stopped_is_not_counted_again(world: World) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.housekeeping import Housekeeping, Looking
 from batchdrop.core.model import Job
+from batchdrop.core.open_items import OpenItems
 from batchdrop.core.states import BatchState, JobState
-from batchdrop.ports import Deadline
+from batchdrop.ports import Deadline, Written
 from batchdrop.telemetry import Metric, of_tick
 from batchdrop.usecases import pace
 from batchdrop.usecases.admit import Admit
@@ -184,7 +186,28 @@ def test_a_lost_create_is_adopted_by_a_tick(world: World) -> None:
 
 def test_a_batch_that_should_have_ended_long_ago_is_counted(world: World) -> None:
     world.in_flight(next_check_at=world.clock.now())
+    world.clock.advance(minutes=10)
     assert tick(world).overdue == 1
+
+
+def test_an_error_file_that_was_waited_for_in_vain_is_nothing_overdue(world: World) -> None:
+    done = world.api.finish(world.in_flight().openai_batch_id or "")
+    world.api.change(done.id, completed=1, failed=1)
+    seen = []
+    for _ in range(16):
+        seen.append(tick(world))
+        world.clock.advance(minutes=1)
+    assert (sum(one.ended for one in seen), max(one.overdue for one in seen)) == (1, 0)
+
+
+def test_what_is_longest_overdue_moves_first_whatever_it_is(world: World) -> None:
+    now = world.clock.now()
+    batch = world.batch(state=BatchState.ENDED, next_check_at=now - dt.timedelta(minutes=1))
+    for number in range(5):
+        world.put(samples.running(job_id=f"job-{number}", state=JobState.ASSEMBLING, next_check_at=now))
+    found = OpenItems.of(world.ledger.open_items())
+    Redrive(world.ledger, world.messages, world.clock)(found.jobs, found.chunks, found.batches, FakeDeadline(2, each=1))
+    assert world.messages.keys("collect") == [batch.key]
 
 
 def test_the_status_is_written_when_something_is_new_and_not_more_often_than_it_may(world: World) -> None:
@@ -200,6 +223,20 @@ def test_the_status_is_written_when_something_is_new_and_not_more_often_than_it_
     world.clock.advance(61)
     tick(world)
     assert world.objects.head("output", "reviews.status.json") != first
+
+
+def test_a_status_that_cannot_be_written_keeps_no_other_from_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = world.objects.write
+
+    def denied(bucket: str, key: str, *rest: Any, **how: Any) -> Written | None:
+        if key == "reviews.status.json":
+            raise Misconfigured("access_denied", "not there")
+        return write(bucket, key, *rest, **how)
+
+    monkeypatch.setattr(world.objects, "write", denied)
+    world.put(samples.running(job_id="later", stem="later", created_at=world.clock.advance(minutes=1)))
+    assert tick(world).troubles == ["access_denied: not there"]
+    assert world.objects.head("output", "later.status.json")
 
 
 def test_a_batch_that_cannot_be_shown_hides_no_other_and_stops_no_step(world: World) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core.errors import Rejected
+from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.lifecycle import ENDED_STATUSES
 from batchdrop.core.model import Batch, Key
 from batchdrop.core.states import BatchState
@@ -58,13 +58,15 @@ def next_round(at: Auditing, now: dt.datetime, *, has_jobs: bool) -> Auditing:
 class Audited:
     """What a round found. ``orphans``: those that were not known before; ``cancelled``: cancels sent.
 
-    ``strays`` carry our stack's id, and their job is not in this table: nobody here may touch them.
+    ``strays`` carry our stack's id, and their job is not in this table: nobody here may touch them. ``troubles``: why
+    some could not be cancelled now; a later round sees them again.
     """
 
     pages: int = 0
     orphans: int = 0
     cancelled: int = 0
     strays: int = 0
+    troubles: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +167,13 @@ class _Judge:
             remote, of, what=what, now=self.now, expires=self.now + pace.KEPT
         )
         if _is_live(remote) and self.budget.take():
-            with suppress(Rejected):  # it has ended meanwhile
-                self.api.cancel(remote.id)
-            self.found.cancelled += 1
+            try:
+                with suppress(Rejected):  # it has ended meanwhile
+                    self.api.cancel(remote.id)
+            except RetryLater as trouble:
+                self.found.troubles.append(str(trouble))
+            else:
+                self.found.cancelled += 1
 
 
 def _may_own(item: Batch, remote: RemoteBatch) -> bool:

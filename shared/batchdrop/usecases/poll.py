@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 #: Calls that are left for what became of creates without an answer, and for cancels, where there are any.
 LOOKUPS, CANCELS = 40, 20
+#: Statuses that cannot be written in one tick at the most; one keeps no other from it.
+TROUBLES = 5
+_ROUNDS = 2 * audit.EVERY
 
 
 @dataclass(slots=True)
@@ -112,11 +115,12 @@ class Poll:
         yield lambda: self._admit(found, tick, budget.deadline)
         yield lambda: self._redrive(found, tick, budget.share())
         yield lambda: self._housekeep(found, tick, turn, budget.share())
-        yield lambda: self._report(found, budget.share(part=1))
+        yield lambda: self._report(found, tick, budget.share(part=1))
 
     def _observe(self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget, *, leave: int) -> None:
         flying, now = found.in_state(BatchState.IN_FLIGHT), self.clock.now()
-        tick.overdue = sum(batch.next_check_at is not None and batch.next_check_at <= now for batch in flying)
+        # Two rounds have looked since, or should have: what they could end is not told of.
+        tick.overdue = sum(batch.next_check_at is not None and batch.next_check_at <= now - _ROUNDS for batch in flying)
         lost = [batch for batch in found.in_state(BatchState.BLOCKED) if batch.openai_batch_id is not None]
         seen = Observed()
         if flying or lost:
@@ -137,6 +141,7 @@ class Poll:
         tick.expired = self.expire(found.jobs.values())
         if stopped:
             tick.withdrawn = self.withdraw()(found.jobs, stopped, budget)
+            tick.troubles += tick.withdrawn.troubles
 
     def _admit(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
         if found.in_state(BatchState.QUEUED):
@@ -149,9 +154,14 @@ class Poll:
     def _housekeep(self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget) -> None:
         kept = self.housekeep(turn, found.jobs.values(), found.batches, budget)
         tick.swept, tick.audited = kept.swept, kept.audited
-        tick.troubles += kept.troubles
+        tick.troubles += kept.troubles + kept.audited.troubles
 
-    def _report(self, found: OpenItems, deadline: Deadline) -> None:
+    def _report(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
+        troubles: list[str] = []
         for job in found.jobs_under_way():
-            if deadline.remaining() > 0:
-                self.status.refresh(job, found.parts[job.job_id])
+            if deadline.remaining() > 0 and len(troubles) < TROUBLES:
+                try:
+                    self.status.refresh(job, found.parts[job.job_id])
+                except BatchdropError as trouble:
+                    troubles.append(str(trouble))
+        tick.troubles += troubles

@@ -33,7 +33,8 @@ class Redrive:
         busy = {(batch.job_id, batch.chunk) for batch in everything}
         ready = [chunk for chunk in chunks if _is_joinable(chunk, jobs, busy)]
         found: list[AnyItem] = [*jobs.values(), *ready, *everything]
-        overdue = filter(self._is_overdue, found)
+        # The longest overdue first: a thousand jobs that cannot move keep no batch from moving.
+        overdue = sorted(filter(self._is_overdue, found), key=lambda item: str(item.next_check_at))
         moved = sum(self._move(item) for item in overdue if deadline.remaining() > 1)
         return moved + self._unblock(jobs, everything, deadline)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from batchdrop.core import giving_up
 from batchdrop.core.answers import stopped
-from batchdrop.core.errors import Rejected
+from batchdrop.core.errors import BatchdropError, Rejected
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
@@ -21,14 +21,20 @@ if TYPE_CHECKING:
     from batchdrop.usecases.budget import Budget
 
 _NOT_BOUGHT = frozenset({BatchState.QUEUED, BatchState.ADMITTED, BatchState.BLOCKED})
+#: Cancels that fail in one tick at the most: where the provider stops nothing, it is not asked for each.
+TROUBLES = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Withdrawn:
-    """What a tick did: batches dropped before they were bought, and cancels sent to the provider."""
+    """What a tick did: batches dropped before they were bought, and cancels sent to the provider.
+
+    ``troubles``: why some could not be sent now; the others were.
+    """
 
     retired: int = 0
     sent: int = 0
+    troubles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +54,16 @@ class Withdraw:
         time = budget.share()
         retired = sum(self._drop(jobs[batch.job_id], batch) for batch in batches if time.remaining() > 0)
         sent = 0
+        troubles: list[str] = []
         # Those that were never told come first: one that does not stop must not keep another from being told.
         for batch in sorted(filter(self._is_to_be_told, batches), key=lambda batch: str(batch.cancel_sent_at or "")):
-            if not budget.take():
+            if len(troubles) >= TROUBLES or not budget.take():
                 break
-            sent += self._tell(batch)
-        return Withdrawn(retired, sent)
+            try:
+                sent += self._tell(batch)
+            except BatchdropError as trouble:
+                troubles.append(str(trouble))
+        return Withdrawn(retired, sent, tuple(troubles))
 
     def _drop(self, job: Job, batch: Batch) -> bool:
         why = stopped(job)
