@@ -156,14 +156,14 @@ def test_options_are_frozen_in_the_job_and_its_batches() -> None:
         (b"\xef\xbb\xbf", "empty_file", "no line"),
         (b'[{"a":1},\n{"b":2}]', "no_valid_requests", "JSON array"),
         (b'{\n  "custom_id": "a"\n}\n', "no_valid_requests", "pretty-printed"),
-        (b'{"id":"b","custom_id":"a","response":{"status_code":200},"error":null}\n', "no_valid_requests", "results"),
+        (b'{"id":"b","custom_id":"a","response":{"status_code":200},"error":null}\n', "no_valid_requests", "a result"),
         (b"id,prompt\n1,hello\n", "no_valid_requests", "CSV"),
         (b"<!DOCTYPE html><html></html>", "no_valid_requests", "HTML"),
         (b"PK\x03\x04zzzz\nzz", "unsupported_type", "zip"),
         ("x\n".encode("utf-16"), "unsupported_type", "UTF-16"),
         (gzip.compress(gzip.compress(b"x", mtime=0), mtime=0), "no_valid_requests", "packed twice"),
         (b'{"messages":[]}\n', "no_valid_requests", "Wrap"),
-        (b"hello\n", "no_valid_requests", "custom_id"),
+        (b"hello\n", "no_valid_requests", "not parseable as valid JSON"),
     ],
 )
 def test_a_file_without_a_request_says_what_it_looks_like(

@@ -16,6 +16,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 
+from batchdrop.core.codes import said
 from batchdrop.core.errors import Misconfigured, RetryLater
 
 #: Four tries in all, for every client: a throttled call backs off within the invocation before the queue does it.
@@ -82,7 +83,7 @@ def translated(service: str, missing: dict[str, tuple[str, str]] | None = None) 
         if is_busy(error):
             raise RetryLater(f"{service} is busy: {code_of(error)}") from None
         if code_of(error) in DENIED:
-            raise Misconfigured("access_denied", f"{service} denied {error.operation_name}: mend the role") from None
+            raise Misconfigured(*said("access_denied.role", service=service, operation=error.operation_name)) from None
         if known := (missing or {}).get(code_of(error)):
             raise Misconfigured(*known) from None
         raise

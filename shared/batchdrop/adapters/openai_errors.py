@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from batchdrop.core import discretion
+from batchdrop.core.codes import said
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 
 if TYPE_CHECKING:
@@ -76,19 +77,19 @@ RULES: tuple[Rule, ...] = (
     (
         # Its text repeats the key, so we say it ourselves.
         lambda it: it.status == _UNAUTHORIZED,
-        lambda _: Misconfigured("invalid_api_key", "the provider refuses the API key: put a valid one in the secret"),
+        lambda _: Misconfigured(*said("invalid_api_key")),
     ),
     (
         lambda it: it.code in _NO_MONEY,
-        lambda it: Misconfigured(it.code, f"{discretion.kept(it.message)}: add credit or raise the limit"),
+        lambda it: Misconfigured(*said(it.code, message=discretion.kept(it.message).rstrip("."))),
     ),
     (
         lambda it: it.status == _FORBIDDEN,
-        lambda it: Misconfigured("permission_denied", f"{it.reason}: the key needs files and batches"),
+        lambda it: Misconfigured(*said("permission_denied", message=it.reason)),
     ),
     (
         lambda it: it.is_of_another_server or _REDIRECT <= it.status < _CLIENT_ERROR,
-        lambda it: Misconfigured("wrong_base_url", f"OPENAI_BASE_URL: no Batch API there (HTTP {it.status})"),
+        lambda it: Misconfigured(*said("wrong_base_url", status=it.status)),
     ),
     (lambda it: it.code in _NO_ROOM, lambda it: it.later()),
     (lambda it: "token_limit_exceeded" in it.message, lambda it: it.later("token_limit_exceeded")),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from botocore.exceptions import ClientError
 
 from batchdrop.adapters.aws import DENIED, LOST, code_of, is_busy
+from batchdrop.core.codes import said
 from batchdrop.core.errors import BatchdropError, Misconfigured, Rejected, RetryLater
 
 GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed"})
@@ -19,8 +20,6 @@ _REPLACED = frozenset({"416", "InvalidRange", "412", "PreconditionFailed"})
 UPLOAD_GONE = frozenset({"NoSuchUpload"})
 FAILED = frozenset({"412", "PreconditionFailed"})
 CONFLICT = frozenset({"409", "ConditionalRequestConflict"})
-
-_KMS = "; if the bucket is encrypted under a KMS key, the role needs kms:Decrypt on it"
 
 
 @contextmanager
@@ -47,18 +46,20 @@ def writing(place: str, *, through: frozenset[str] = frozenset()) -> Iterator[No
         if code_of(error) in through:
             raise
         if code_of(error) in DENIED or code_of(error).startswith("KMS."):
-            raise Misconfigured("access_denied", f"S3 denied {error.operation_name} on {place}{_KMS}") from None
+            raise Misconfigured(
+                *said("access_denied.role", service="S3", operation=f"{error.operation_name} on {place}")
+            ) from None
         raise _either(error, place) or error from None
 
 
 def _unreadable(error: ClientError, place: str) -> BatchdropError | None:
     code = code_of(error)
     if code in GONE | _REPLACED:
-        return Rejected("input_gone", f"{place} is not there (any more) as it was: upload it again")
+        return Rejected(*said("input_gone", place=place))
     if code in DENIED or code.startswith("KMS."):
-        return Rejected("access_denied", f"{place} may not be read{_KMS}")
+        return Rejected(*said("access_denied", place=place))
     if code == "InvalidObjectState":
-        return Rejected("not_readable", f"{place} is in an archive: restore it, or upload it as a copy")
+        return Rejected(*said("not_readable", place=place))
     return None
 
 
@@ -71,5 +72,5 @@ def _either(error: ClientError, place: str) -> BatchdropError | None:
     if code == "NoSuchBucket":
         return Misconfigured("no_such_bucket", f"there is no bucket for {place}")
     if code in GONE:
-        return Rejected("input_gone", f"the source of {place} is not there (any more)")
+        return Rejected(*said("input_gone", place=f"The source of {place}"))
     return None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchdrop.adapters.aws import translated
+from batchdrop.core.codes import said
 from batchdrop.core.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -62,8 +63,7 @@ class ApiKey:
         return key
 
     def _missing(self, why: str) -> tuple[str, str]:
-        mend = "put the key in it with `aws secretsmanager put-secret-value`, bare or as a JSON object with api_key"
-        return "missing_secret", f"{self._arn}: {why}; {mend}"
+        return said("missing_secret", secret=self._arn, why=why)
 
 
 def _key_in(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from batchdrop.core.codes import said
 from batchdrop.core.usage import Reported, Tally, salvage
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ BLOCK = 1 << 19  #: above, blocks are mapped and unmapped one by one, and each p
 #: Errors that say only that the provider did not come to it.
 NOT_RUN = frozenset({"batch_expired", "batch_cancelled"})
 #: Code and reason of a request that was never answered because its job was cancelled.
-CANCELLED = ("cancelled", "The job was cancelled before this request was answered.")
+CANCELLED = said("cancelled")
 #: The same where it ran for too long.
-DEADLINE = ("deadline", "The job ran for longer than MaxJobHours and ended before this request was answered.")
-NO_ANSWER = ("no_answer", "The provider returned no line for this request.")
+DEADLINE = said("deadline")
+NO_ANSWER = said("no_answer")
 _PASSING = frozenset({0, 408, 409, 429})
 _SERVER_ERROR = 500
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected
 from batchdrop.core.model import Usage
 from batchdrop.core.pricing import dollars
@@ -25,19 +26,11 @@ def check(job: Job) -> None:
     if cap is None:
         return
     if unpriced := sorted(job.estimates.keys() - job.prices.keys()):
-        raise Rejected(
-            "unknown_price",
-            f"The job may cost ${dollars(cap)}, but it is not known what a batch costs with {_listed(unpriced)}; "
-            "nothing was run. Drop the file with the metadata max-cost-usd=none to run it whatever it costs.",
-        )
+        raise Rejected(*said("unknown_price", cap=dollars(cap), models=_listed(unpriced)))
     total = sum((job.prices[model].estimated(estimate) for model, estimate in job.estimates.items()), Decimal())
     if total > cap:
-        said = _listed([_explained(model, estimate) for model, estimate in sorted(job.estimates.items())], "; ")
-        raise Rejected(
-            "over_cost_cap",
-            f"The job may cost ${dollars(total)}, which is more than ${dollars(cap)}; nothing was run. {said}. Drop "
-            "the file with a higher max-cost-usd in its metadata, lower the limits in its requests, or drop fewer.",
-        )
+        models = _listed([_explained(model, estimate) for model, estimate in sorted(job.estimates.items())], "; ")
+        raise Rejected(*said("over_cost_cap", total=dollars(total), cap=dollars(cap), models=models))
 
 
 def report(job: Job) -> dict[str, Any]:

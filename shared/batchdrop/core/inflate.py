@@ -6,6 +6,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from batchdrop.core import limits
+from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected
 
 if TYPE_CHECKING:
@@ -75,12 +76,9 @@ class _Stream:
     def _count(self, size: int) -> None:
         self.made += size
         if self.made > limits.GZIP_BYTES:
-            raise Rejected("gzip_bomb", f"The gzip file unpacks to more than {limits.GZIP_BYTES:,} bytes. Split it.")
+            raise Rejected(*said("gzip_bomb.bytes", most=limits.GZIP_BYTES))
         if self.made > limits.GZIP_FREE_BYTES and self.made > limits.GZIP_RATIO * self.read:
-            raise Rejected(
-                "gzip_bomb",
-                f"The gzip file unpacks to more than {limits.GZIP_RATIO} times its size. Drop it without compression.",
-            )
+            raise Rejected(*said("gzip_bomb.ratio", most=limits.GZIP_RATIO))
 
     def finish(self) -> None:
         if self.member is not None:
@@ -90,4 +88,4 @@ class _Stream:
 
 
 def _corrupt(detail: str) -> Rejected:
-    return Rejected("corrupt_gzip", f"The gzip file is damaged ({detail}); nothing was run. Pack and drop it again.")
+    return Rejected(*said("corrupt_gzip", detail=detail))

@@ -8,6 +8,8 @@ import msgspec
 from msgspec import Raw
 
 from batchdrop.core import limits
+from batchdrop.core.appearance import SHAPES, Kind
+from batchdrop.core.codes import said
 from batchdrop.core.request import NOTHING, NULL, Body, Pair, Refusal, Request, embedded, is_model, is_nothing
 from batchdrop.core.text import is_deep, is_utf8, twice
 from batchdrop.core.usual import usual
@@ -29,8 +31,17 @@ class _Line(msgspec.Struct, gc=False):
     body: Raw = NOTHING
     # what our errors.jsonl adds
     reason: Raw = NOTHING
-    request: Raw = NOTHING
     raw: Raw = NOTHING
+    # what tells a line that is something else
+    request: Raw = NOTHING
+    params: Raw = NOTHING
+    modelInput: Raw = NOTHING  # noqa: N815 - Bedrock's word
+    response: Raw = NOTHING
+    error: Raw = NOTHING
+    messages: Raw = NOTHING
+    contents: Raw = NOTHING
+    prompt: Raw = NOTHING
+    input: Raw = NOTHING
 
 
 class _Body(msgspec.Struct, gc=False):
@@ -50,9 +61,9 @@ _BODY = msgspec.json.Decoder(_Body)
 def judge(line: bytes | bytearray) -> Request | Refusal:
     """``line`` without its line break, not blank. Never raises, whatever the bytes."""
     if not is_utf8(line):
-        return Refusal("invalid_json_line", "The line is not UTF-8. Save the file as UTF-8.")
+        return Refusal(*said("invalid_json_line.encoding"))
     if is_deep(line):
-        return Refusal("too_deep", f"The line nests deeper than {limits.LINE_DEPTH} levels. Flatten it.")
+        return Refusal(*said("too_deep", most=limits.LINE_DEPTH))
     try:
         ids, [pair], [body] = usual([line])
     except msgspec.DecodeError:
@@ -62,17 +73,13 @@ def judge(line: bytes | bytearray) -> Request | Refusal:
 
 def too_large(cap: int) -> Refusal:
     """A line that fits no batch, or no function: it has more than ``cap`` bytes."""
-    return Refusal("line_too_long", f"The line is longer than {cap:,} bytes. Make the request smaller.")
+    return Refusal(*said("line_too_long", most=cap))
 
 
 def _request(custom_id: str | None, pair: Pair, body: Body, **unusual: object) -> Request | Refusal:
     inputs, answer_bytes = embedded(limits.ENDPOINTS[pair.endpoint], body)
     if inputs > limits.EMBEDDING_INPUTS_PER_BATCH:
-        return Refusal(
-            "too_many_inputs",
-            f"'body.input' holds {inputs:,} texts; a batch takes {limits.EMBEDDING_INPUTS_PER_BATCH:,}. "
-            "Spread them over several lines.",
-        )
+        return Refusal(*said("too_many_inputs", inputs=inputs, most=limits.EMBEDDING_INPUTS_PER_BATCH))
     return Request(pair, custom_id, inputs, answer_bytes, **unusual)  # type: ignore[arg-type]
 
 
@@ -86,9 +93,7 @@ def _look_again(line: bytes | bytearray) -> Request | Refusal:
         if _is_object(fields.request):
             return _unwrapped(fields.request)
         if fields.raw:
-            return Refusal(
-                "not_mended", "This line of an errors file has no request: put the mended one here instead of it."
-            )
+            return Refusal(*said("not_mended"))
     return _read(fields, Raw(line), None)
 
 
@@ -96,8 +101,8 @@ def _no_object(line: bytes | bytearray) -> Refusal:
     try:
         msgspec.json.decode(line, type=Raw)
     except msgspec.DecodeError as error:
-        return Refusal("invalid_json_line", f"This line is not parseable as valid JSON: {_detail(error)}.")
-    return Refusal("not_an_object", "The line is JSON but not an object. Write one request {...} per line.")
+        return Refusal(*said("invalid_json_line", detail=_detail(error)))
+    return Refusal(*said("not_an_object"))
 
 
 def _unwrapped(text: Raw) -> Request | Refusal:
@@ -126,33 +131,37 @@ def _refusal(fields: _Line, line: Raw, code: str, reason: str) -> Refusal:
 def _faults(fields: _Line, line: Raw) -> Iterator[tuple[str, str]]:
     """(code, reason) of all that is wrong with a JSON object, the most telling first."""
     if name := twice(line, _KEYS):
-        yield "duplicate_key", f"'{name}' stands twice in the line. Leave one."
+        yield said("duplicate_key", name=name)
+    if not fields.url and not fields.body and (kind := _shape(fields)):
+        yield said("not_a_request", kind=kind.name, mend=kind.mend)
     for name in _REQUIRED:
         if not getattr(fields, name):
-            yield "missing_required_parameter", f"Missing required parameter: '{name}'. Add it to the line."
+            yield said("missing_required_parameter", name=name)
     if (_text(fields.method) or "").upper() != "POST":
-        yield "invalid_method", "'method' must be \"POST\"."
+        yield said("invalid_method")
     endpoint = limits.ENDPOINTS.get(_text(fields.url) or "")
     if endpoint is None:
-        accepted = ", ".join(limits.ENDPOINTS)
-        yield "invalid_url", f"'url' is {_quote(fields.url)}, which takes no batches. Use one of: {accepted}."
+        yield said("invalid_url", url=_quote(fields.url), accepted=", ".join(limits.ENDPOINTS))
     if endpoint is None or not _is_object(fields.body):
-        yield "invalid_request", "'body' must be a JSON object with the request's parameters."
+        yield said("invalid_request.body")
         return
     yield from _faults_of_body(fields.body, endpoint)
 
 
 def _faults_of_body(text: Raw, endpoint: limits.Endpoint) -> Iterator[tuple[str, str]]:
     if name := twice(text, _BODY_KEYS):
-        yield "duplicate_key", f"'body.{name}' stands twice in the line. Leave one."
+        yield said("duplicate_key", name=f"body.{name}")
     body = _BODY.decode(text)
     if not is_model(_text(body.model) or ""):
-        most = limits.MODEL_CHARACTERS
-        yield "invalid_request", f"Model parameter is required: set 'body.model' to a text of 1 to {most} characters."
+        yield said("invalid_request.model", most=limits.MODEL_CHARACTERS)
     if endpoint.prompt and is_nothing(getattr(body, endpoint.prompt)):
-        yield "invalid_request", f"{endpoint.prompt.capitalize()} parameter is required: set 'body.{endpoint.prompt}'."
+        yield said("invalid_request.prompt", name=endpoint.prompt.capitalize(), key=endpoint.prompt)
     if body.stream not in _NOT_STREAMED:
-        yield "streaming_unsupported", "Streaming is not supported in the Batch API. Remove 'body.stream'."
+        yield said("streaming_unsupported")
+
+
+def _shape(fields: _Line) -> Kind | None:
+    return next((kind for name, kind in SHAPES.items() if not is_nothing(getattr(fields, name))), None)
 
 
 def _detail(error: msgspec.DecodeError) -> str:

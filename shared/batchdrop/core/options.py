@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected
 from batchdrop.core.model import InvalidLines, Options, Priority
 
@@ -78,9 +79,7 @@ def _max_cost_usd(name: str, value: str) -> Decimal | None:
 
 
 def _wrong(name: str, accepted: str) -> Rejected:
-    return Rejected(
-        "invalid_option", f"The object's metadata has a wrong {name}; nothing was run. It must be {accepted}."
-    )
+    return Rejected(*said("invalid_option", name=name, accepted=accepted))
 
 
 _READERS: dict[str, Callable[[str, str], Any]] = {

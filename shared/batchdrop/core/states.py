@@ -19,7 +19,7 @@ class JobState(StrEnum):
 class ChunkState(StrEnum):
     """Where a chunk stands."""
 
-    OPEN = "open"
+    OPEN = "open"  #: some of its batches are not fetched yet
     COLLECTED = "collected"  #: its part is in the output bucket
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from batchdrop.core import answers, poison
+from batchdrop.core.codes import said
 from batchdrop.core.model import Counts
 from batchdrop.core.states import BatchState
 
@@ -30,7 +31,7 @@ def why(job: Job, batches: Sequence[Batch]) -> tuple[str, str]:
         more = dict.fromkeys((batch.reason or "").removeprefix(stopped[1]).strip() for batch in poisoned + by_the_stop)
         return stopped[0], " ".join(filter(None, (stopped[1], *more)))
     code = poison.QUARANTINED if poisoned else NOT_ANSWERED
-    return code, reasons or "The batch of this request was given up before it was answered."
+    return code, reasons or said(code)[1]
 
 
 def counts(batches: Sequence[Batch], unanswered: int, *, given_up: bool) -> Counts:

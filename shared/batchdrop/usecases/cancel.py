@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchdrop.core import naming
-from batchdrop.core.answers import CANCELLED
+from batchdrop.core.codes import said
 from batchdrop.core.model import Job
 from batchdrop.core.states import JobState
 
@@ -73,6 +73,5 @@ class Cancel:
         now = self.clock.now()
         if job.state is JobState.RUNNING:
             return self.ledger.request_cancel(job, now=now)
-        code, _ = CANCELLED
-        reason = "The job was cancelled before anything was run."
+        code, reason = said("cancelled.file")
         return self.ledger.fail_job(job, code=code, reason=reason, now=now)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchdrop.core.answers import DEADLINE
+from batchdrop.core.codes import said
 from batchdrop.core.states import JobState
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Expire:
         now = self.clock.now()
         code, _ = DEADLINE
         if job.state is JobState.PLANNING and self._is_over(job.created_at, now):
-            reason = f"Reading the file took longer than MaxJobHours ({self.hours}); nothing was run."
+            reason = said("deadline.file", hours=self.hours)[1]
             return self.ledger.fail_job(job, code=code, reason=reason, now=now)
         is_waiting = job.state is JobState.RUNNING and job.open_chunks and job.cancel_requested_at is None
         if is_waiting and self._is_over(job.planned_at or job.created_at, now):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from batchdrop.core.codes import said
 from batchdrop.core.lifecycle import ENDED_STATUSES, rank
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from batchdrop.usecases.budget import Budget
 
 #: Blocks a batch of ours that the provider does not know: a key of another project, a table restored elsewhere.
-UNKNOWN = "batch_unknown_to_api: no such batch under the present key; use a key of the project that it was made in"
+UNKNOWN = ": ".join(said("batch_unknown_to_api"))
 
 #: As so many steps, at most, a batch's progress is written.
 STEPS = 20

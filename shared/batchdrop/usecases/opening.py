@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from msgspec.structs import replace
 
 from batchdrop.core import limits, naming
+from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.model import Item, Job, Options
 from batchdrop.core.options import options
@@ -88,34 +89,21 @@ class Open:
         """A cancel may come first: events keep no order, and one may be lost."""
         asked = self.objects.head(info.bucket, info.key + naming.CANCEL)
         if asked is not None and info.last_modified < asked.last_modified:
-            raise Rejected("cancelled", "The job was cancelled before it began. Nothing was run.")
+            raise Rejected(*said("cancelled.file"))
 
     def _refuse_duplicate(self, job: Job, newest: str | None) -> None:
         former = self.ledger.job(newest) if newest else None
         if former and former.etag == job.etag and not is_final(former):
-            raise Rejected(
-                "duplicate_of",
-                f"The same content was dropped on this key before, and its job {former.job_id} is still under way. "
-                "Nothing was run for this one.",
-            )
+            raise Rejected(*said("duplicate_of", job=former.job_id))
 
 
 def _check(info: ObjectInfo, version_id: str | None) -> None:
     if version_id in (None, NO_VERSION):
-        raise Rejected(
-            "unversioned_bucket",
-            f"The bucket {info.bucket} keeps no versions, so the file could change while it is run. "
-            "Turn versioning on and drop the file again.",
-        )
+        raise Rejected(*said("unversioned_bucket", bucket=info.bucket))
     if not naming.is_input(info.key):
-        raise Rejected(
-            "unsupported_type", "The name must end in .jsonl, .ndjson, .jsonl.gz or .ndjson.gz. Rename the file."
-        )
+        raise Rejected(*said("unsupported_type.name"))
     if not _has_room(info.key):
-        raise Rejected(
-            "key_too_long",
-            f"Without its extension the key may have {limits.STEM_BYTES} bytes: outputs need longer ones. Shorten it.",
-        )
+        raise Rejected(*said("key_too_long", most=limits.STEM_BYTES))
 
 
 def _job(info: ObjectInfo, version_id: str | None, chosen: Options, now: datetime) -> Job:

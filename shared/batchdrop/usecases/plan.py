@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core import cost, limits, poison
+from batchdrop.core import cost, limits, nothing_valid, poison
 from batchdrop.core.allowance import Learned
+from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.metering import Meter
 from batchdrop.core.model import InvalidLines, Job, Usage
@@ -17,7 +18,7 @@ from batchdrop.core.planning import Cutter
 from batchdrop.core.request import Pair
 from batchdrop.core.states import JobState
 from batchdrop.usecases import pace, tabling
-from batchdrop.usecases.reading import looks_like, reading
+from batchdrop.usecases.reading import first_block, reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,11 +127,7 @@ class _Planning:
             raise _invalid_lines(cut)
         self.pairs |= cut.loads.keys()
         if len(self.pairs) > limits.PAIRS_PER_JOB:
-            raise Rejected(
-                "too_many_pairs",
-                f"The file has more than {limits.PAIRS_PER_JOB} pairs of model and endpoint by line {cut.lines}; "
-                "each needs batches of its own. Split it by model.",
-            )
+            raise Rejected(*said("too_many_pairs", most=limits.PAIRS_PER_JOB, line=cut.lines))
 
     def _record(self, source: Input, cut: Cut) -> Job | None:
         """The job with this chunk; None if another invocation was first."""
@@ -154,7 +151,7 @@ class _Planning:
     def _start(self) -> Job | None:
         counts = self.job.counts
         if counts.requests == counts.invalid:
-            raise self._nothing_valid()
+            raise nothing_valid.refusal(counts.requests, first_block(self.plan.objects, self.job))
         self.job = self._priced()
         cost.check(self.job)
         usage = {pair.model: Usage() for pair in sorted(self.pairs)}
@@ -177,14 +174,6 @@ class _Planning:
         }
         prices = {model: price for model in estimates if (price := self.plan.prices.of(model, now))}
         return replace(self.job, estimates=estimates, prices=prices)
-
-    def _nothing_valid(self) -> Rejected:
-        if not self.job.counts.requests:
-            return Rejected("empty_file", "The file holds no line. Drop it again once it has its requests.")
-        text = f"None of the file's {self.job.counts.requests:,} lines is a valid request; nothing was run."
-        if kind := looks_like(self.plan.objects, self.job):
-            return Rejected("no_valid_requests", f"{text} It looks like {kind}.")
-        return Rejected("no_valid_requests", f'{text} A line is {{"custom_id", "method", "url", "body"}}.')
 
     def _rest(self) -> Job:
         self.plan.ledger.rest_plan(self.job, self.plan.clock.now())
@@ -213,14 +202,11 @@ def _cuts(source: Input, cutter: Cutter, meter: Meter) -> Iterator[Cut]:
 def _poisoned(job: Job) -> Rejected:
     """Nothing is known of what it dies of, but where."""
     where = f"behind line {job.cursor.lines:,}" if job.cursor.lines else "at its first lines"
-    return Rejected(
-        poison.QUARANTINED,
-        f"Reading the file crashed {job.crashes} times {where}; nothing was run. The submitter's log has the cause.",
-    )
+    return Rejected(*said("quarantined.file", crashes=job.crashes, where=where))
 
 
 def _invalid_lines(cut: Cut) -> Rejected:
     named = ", ".join(f"line {line} ({code})" for line, code in cut.refused)
     if more := cut.invalid - len(cut.refused):
         named += f" and {more:,} more up to line {cut.lines}"
-    return Rejected("invalid_lines", f"This job runs all lines or none, and some cannot be run: {named}. Mend them.")
+    return Rejected(*said("invalid_lines", named=named))

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Protocol
 
 from batchdrop.core import answers, appearance
+from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected
 from batchdrop.core.inflate import MAGIC, inflate
 from batchdrop.core.lines import Window, windows
@@ -54,7 +55,7 @@ def reading(objects: ObjectStore, job: Job, deadline: Deadline, folder: str | No
             yield _Packed(objects, job, deadline, file)
         return
     if kind := appearance.binary(start):
-        raise Rejected("unsupported_type", f"The file is {kind}. Drop JSON Lines: one request per line, in UTF-8.")
+        raise Rejected(*said("unsupported_type.content", kind=kind.name, mend=kind.mend))
     yield _Plain(objects, job)
 
 
@@ -64,13 +65,13 @@ def head(objects: ObjectStore, job: Job) -> bytes:
         return next(_stored(objects, job, 0, min(job.bytes, appearance.HEAD_BYTES), stack), b"")
 
 
-def looks_like(objects: ObjectStore, job: Job) -> str | None:
-    """What a file without a valid line is, as far as its start tells."""
+def first_block(objects: ObjectStore, job: Job) -> bytes:
+    """The start of the content."""
     with ExitStack() as stack:
         stored = _stored(objects, job, 0, job.bytes, stack)
         if head(objects, job).startswith(MAGIC):
             stored = inflate(stored)
-        return appearance.guess(b"".join(islice(stored, 1))[: appearance.HEAD_BYTES])
+        return b"".join(islice(stored, 1))
 
 
 def _stored(objects: ObjectStore, job: Job, first: int, end: int, stack: ExitStack) -> Iterator[bytes]:
@@ -126,11 +127,7 @@ class _Packed:
         half = self._deadline.remaining() / 2
         for block in unpacked:
             if left and self._deadline.remaining() < half:
-                raise Rejected(
-                    "gzip_too_large",
-                    "The file is too large to be read as gzip, which cannot be entered in its middle. "
-                    "Drop it unpacked, or in several files.",
-                )
+                raise Rejected(*said("gzip_too_large"))
             if left < len(block):
                 yield block[left:] if left else block
             left = max(0, left - len(block))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from batchdrop.core.codes import said
 from batchdrop.core.errors import BatchdropError, Rejected
 from batchdrop.usecases import pace
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 #: The provider's clock and ours may differ by this much.
 SKEW = dt.timedelta(minutes=5)
 #: Blocks a batch that may exist and that nothing can rule out; never queued again by itself.
-CANNOT_FENCE = "cannot_fence: its input file was removed by somebody else; look for its batch at the provider"
+CANNOT_FENCE = ": ".join(said("cannot_fence"))
 #: Fences that fail in one tick at the most. Each is left alone for some ticks, so that others get their turn.
 TROUBLES = 5
 

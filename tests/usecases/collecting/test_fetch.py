@@ -7,6 +7,7 @@ import json
 import msgspec
 import pytest
 
+from batchdrop.core.codes import said
 from batchdrop.core.model import Usage
 from batchdrop.core.states import BatchState, JobState
 from tests.fakes.answers import answer, as_line, unexecuted
@@ -159,7 +160,7 @@ def test_the_last_attempt_keeps_the_last_row_as_it_came_and_makes_one_where_ther
         "id": None,
         "custom_id": "a",
         "response": None,
-        "error": {"code": "no_answer", "message": "The provider returned no line for this request."},
+        "error": dict(zip(("code", "message"), said("no_answer"), strict=True)),
     }
     fetched = world.batch(job.job_id, "0001")
     assert (fetched.completed, fetched.failed, fetched.repeated) == (1, 2, 0)

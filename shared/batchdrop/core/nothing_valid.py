@@ -1,0 +1,29 @@
+"""A file without a single request: what it is, or what its first line lacks."""
+
+from __future__ import annotations
+
+from batchdrop.core import appearance
+from batchdrop.core.answers import BLOCK
+from batchdrop.core.codes import said
+from batchdrop.core.errors import Rejected
+from batchdrop.core.judging import judge
+from batchdrop.core.lines import BOM
+from batchdrop.core.request import Refusal
+
+
+def refusal(lines: int, start: bytes) -> Rejected:
+    """``lines``: how many there are that are not blank. ``start``: the content's first block."""
+    if not lines:
+        return Rejected(*said("empty_file"))
+    if kind := appearance.guess(start[: appearance.HEAD_BYTES]):
+        return Rejected(*said("no_valid_requests.kind", lines=lines, kind=kind.name, mend=kind.mend))
+    verdict = _first(start.removeprefix(BOM))
+    if isinstance(verdict, Refusal):
+        return Rejected(*said("no_valid_requests.lines", lines=lines, why=verdict.reason))
+    return Rejected(*said("no_valid_requests", lines=lines))
+
+
+def _first(start: bytes) -> object:
+    """The verdict on the first line; None if it is not there as a whole."""
+    whole, newline, _ = start.lstrip(b" \t\r\n").partition(b"\n")
+    return judge(whole.removesuffix(b"\r")) if newline or len(start) < BLOCK else None
