@@ -21,7 +21,7 @@ done; \
 echo "no Python 3.11 or newer found: set PYTHON to one" >&2; exit 1
 endef
 
-.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak live size bench
+.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak fuzz live size bench
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -56,6 +56,9 @@ soak: setup  ## the simulation at length: 200,000 random schedules, more seeds f
 	@SIMULATED_SCHEDULES=200000 SIMULATED_SEEDS_PER_MUTANT=2000 SIMULATED_EXAMPLES=2000 \
 	  $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
 	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
+
+fuzz: setup  ## 12,500 random files of about eight lines each through the planning; some ten minutes
+	@FUZZED_FILES=$(or $(FILES),12500) $(BIN)/pytest -q tests/catalogue/test_fuzz.py
 
 bench: setup  ## speed, each figure against a baseline of the same run; PARTS="planning join ..."
 	@PYTHONPATH=shared $(BIN)/python -m local.bench $(PARTS)
