@@ -165,6 +165,7 @@ ROWS = [
     ),
     ok("42", A, request("b", url="/v1/responses"), request("c", url="/v1/embeddings", input="x")),
     ok("43", A, request("b", model="n")),
+    refused("41 all lines", jsonl(having(url="/secret")), NOT, "'url' is one, which takes no batches"),
     bad("44", having(body={"messages": []}), "invalid_request"),
     ok("45", request("a", model="no-such-model")),
     bad("46", request("c", stream=True), "streaming_unsupported"),
@@ -213,6 +214,7 @@ def test_bad_input(row: Row) -> None:
     if row.code:
         assert (job.state, job.code) == (JobState.FAILED, row.code)
         assert row.says in (job.reason or "")
+        assert "secret" not in (job.reason or "")
         assert "tick" not in [message.to for message in stack.messages.sent], "nothing is to be bought"
         return
     assert job.state is JobState.RUNNING, job.reason

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from batchdrop.core import appearance
+from batchdrop.core import appearance, limits
 from batchdrop.core.answers import BLOCK
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected
 from batchdrop.core.judging import judge
 from batchdrop.core.lines import BOM
 from batchdrop.core.request import Refusal
+
+INVALID_URL = "invalid_url"  #: the one refusal that quotes
 
 
 def refusal(lines: int, start: bytes) -> Rejected:
@@ -19,8 +21,15 @@ def refusal(lines: int, start: bytes) -> Rejected:
         return Rejected(*said("no_valid_requests.kind", lines=lines, kind=kind.name, mend=kind.mend))
     verdict = _first(start.removeprefix(BOM))
     if isinstance(verdict, Refusal):
-        return Rejected(*said("no_valid_requests.lines", lines=lines, why=verdict.reason))
+        return Rejected(*said("no_valid_requests.lines", lines=lines, why=_unquoted(verdict)))
     return Rejected(*said("no_valid_requests", lines=lines))
+
+
+def _unquoted(refusal: Refusal) -> str:
+    """Its reason without the user's words: this one goes to the table, the status and the event."""
+    if refusal.code != INVALID_URL:
+        return refusal.reason
+    return said(INVALID_URL, url="one", accepted=", ".join(limits.ENDPOINTS))[1]
 
 
 def _first(start: bytes) -> object:
