@@ -1,6 +1,7 @@
 """Lambda: one tick. Triggers: the schedule, the submitter when a plan is done, or anybody who wants a look now.
 
 ``{"cancel": "<job id>"}`` stops a job first, ``{"redrive": "<job id>"}`` has what was put aside tried again.
+``{"poke": true}``, which our functions send, may be left to another tick.
 """
 
 from __future__ import annotations
@@ -28,6 +29,10 @@ def app() -> bootstrap.App:
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    if "poke" in event and not app().heeds_poke():
+        telemetry.no_tick(metrics)
+        logger.info("another tick was just made")
+        return {}
     if "cancel" in event:
         cancelled = app().cancel(event["cancel"])
         logger.info("cancel", extra={"job_id": event["cancel"], "cancelled": cancelled})

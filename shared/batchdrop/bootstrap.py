@@ -22,6 +22,7 @@ from batchdrop.adapters.s3 import S3Objects
 from batchdrop.adapters.secrets import ApiKey
 from batchdrop.core.cut import Limits
 from batchdrop.settings import Settings
+from batchdrop.usecases import pace
 from batchdrop.usecases.admit import Admit
 from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.assemble import Assemble
@@ -178,6 +179,11 @@ class App:
             housekeep=self.housekeep,
             status=self.status,
         )
+
+    def heeds_poke(self) -> bool:
+        """Whether a tick that somebody asked for is made; else the schedule's next one does its work."""
+        now = self.ports.clock.now()
+        return self.ports.ledger.take_poke(now=now, until=now + pace.POKES)
 
     @cached_property
     def housekeep(self) -> Housekeep:

@@ -320,7 +320,7 @@ class Messages(Protocol):
         ...
 
     def tick(self) -> None:
-        """Ask the poller to look now."""
+        """Ask the poller to look now. Of many who ask at once, one is heard."""
         ...
 
     def job_ended(self, job: Job) -> None:
@@ -405,6 +405,10 @@ class Ledger(Protocol):
 
     def note_housekeeping(self, record: Housekeeping) -> bool:
         """Under its claim: how far the rounds came. Without ``lease_until`` it is given back."""
+        ...
+
+    def take_poke(self, *, now: datetime, until: datetime) -> bool:
+        """Whether a tick that somebody asked for may be made now; then none is before ``until``."""
         ...
 
     def record_orphan(self, remote: RemoteBatch, of: Key, *, what: str, now: datetime, expires: datetime) -> bool:

@@ -98,6 +98,11 @@ def of_tick(tick: Tick) -> dict[Metric, int]:
     }
 
 
+def no_tick(metrics: Metrics) -> None:
+    """Of a call that leaves the tick to another one: Powertools warns where nothing at all is counted."""
+    metrics.add_metric(name=Metric.TICKS.value, unit=MetricUnit.Count, value=0)
+
+
 def count(metrics: Metrics, values: Mapping[Metric, int]) -> None:
     """Record counts, no zeros: a metric costs for every hour in which it is sent, and alarms take none for well."""
     for name, value in values.items():

@@ -25,6 +25,11 @@ def claimed(ledger: TableLedger) -> Housekeeping:
     return mine
 
 
+def test_of_many_who_ask_for_a_tick_one_is_heard_until_some_time_is_over(ledger: TableLedger) -> None:
+    assert [ledger.take_poke(now=NOW, until=LATER) for _ in range(3)] == [True, False, False]
+    assert ledger.take_poke(now=LATER, until=LATER + dt.timedelta(minutes=1))
+
+
 def test_before_the_first_round_the_record_is_empty(ledger: TableLedger) -> None:
     assert ledger.housekeeping() == Housekeeping()
 

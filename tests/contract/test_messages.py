@@ -84,7 +84,7 @@ def test_a_drop_that_was_never_told_of_goes_to_the_plan_queue(aws: Sent) -> None
 
 def test_a_tick_invokes_the_poller_and_does_not_wait(aws: Sent) -> None:
     with Stubber(aws.messages.functions) as stub:
-        expected = {"FunctionName": "stack-poller", "InvocationType": "Event", "Payload": b"{}"}
+        expected = {"FunctionName": "stack-poller", "InvocationType": "Event", "Payload": b'{"poke": true}'}
         stub.add_response("invoke", {"StatusCode": 202, "Payload": StreamingBody(io.BytesIO(b""), 0)}, expected)
         aws.messages.tick()
         stub.assert_no_pending_responses()

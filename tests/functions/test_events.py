@@ -93,6 +93,14 @@ def test_a_message_about_work_that_was_given_up_is_refused_until_it_is_a_dead_le
         stack.call(function, {"Records": [{"body": body}]})
 
 
+def test_of_many_pokes_one_is_heard_and_whoever_else_calls_always(stack: Stack) -> None:
+    stack.drop("reviews/sample.jsonl", SAMPLE)
+    stack.call("submitter", event("submitter-s3-put"))
+    poked = [stack.call("poller", event("poller-poke")) for _ in range(3)]
+    assert [one.get("open_jobs") for one in poked] == [1, None, None]
+    assert [stack.call("poller", event(f"poller-{who}"))["open_jobs"] for who in ("invoke", "schedule")] == [1, 1]
+
+
 def test_the_poller_tries_again_what_was_put_aside(stack: Stack) -> None:
     assert stack.call("poller", event("poller-redrive"))["open_jobs"] == 0, "of a job that is not there"
     version = stack.drop("reviews/sample.jsonl", SAMPLE)

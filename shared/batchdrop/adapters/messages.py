@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 SOURCE = "batchdrop"
 JOB_ENDED = "Job Ended"
+#: Not what the schedule or a person sends: it may be left to another one's tick.
+_POKE = b'{"poke": true}'
 _NO_QUEUE = ("no_such_queue", "a queue of the stack is missing: deploy it again")
 _NO_FUNCTION = ("no_such_function", "the poller is missing: deploy the stack again")
 _MISSING = {
@@ -58,7 +60,7 @@ class AwsMessages:
 
     def tick(self) -> None:
         with translated("Lambda", _MISSING):
-            self.functions.invoke(FunctionName=self.poller_function, InvocationType="Event", Payload=b"{}")
+            self.functions.invoke(FunctionName=self.poller_function, InvocationType="Event", Payload=_POKE)
 
     def job_ended(self, job: Job) -> None:
         event: PutEventsRequestEntryTypeDef = {

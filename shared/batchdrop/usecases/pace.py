@@ -20,6 +20,8 @@ Step = Callable[[], Result]
 SECONDS_TO_CREATE = 90
 #: A tick has surely ended after this time: the poller's two minutes, and one to spare.
 TICK = dt.timedelta(minutes=3)
+#: Ticks that are asked for keep this distance: a thousand files that are dropped at once ask a thousand times.
+POKES = dt.timedelta(seconds=10)
 #: A message is worked on within this time: the function's 15 minutes, and one to spare.
 WORKED_ON = dt.timedelta(minutes=16)
 #: An admitted batch whose submitter never came: queued again.

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from batchdrop.ports import RemoteBatch
 
 _HOUSEKEEPING = Key(STACK, "housekeeping")
+_POKE = Key(STACK, "poke")
 
 
 class HousekeepingRecords:
@@ -46,6 +47,9 @@ class HousekeepingRecords:
         assign = {path: value for path, value in known.items() if value is not None}
         drop = tuple(name for (name,) in known.keys() - assign.keys())
         return self._table.commit([Change(_HOUSEKEEPING, guards={Guard.CLAIM: record.claim}, assign=assign, drop=drop)])
+
+    def take_poke(self, *, now: datetime, until: datetime) -> bool:
+        return self._table.commit([Change(_POKE, guards={Guard.LEASE_OVER: plain(now)}, assign=to(lease_until=until))])
 
     def record_orphan(self, remote: RemoteBatch, of: Key, *, what: str, now: datetime, expires: datetime) -> bool:
         key = Key(STACK, f"orphan#{remote.id}")
