@@ -53,7 +53,7 @@ live: setup  ## what "never paid twice" assumes, of the local server, or OPENAI_
 	@LIVE_BASE_URL="$${OPENAI_BASE_URL:-}" LIVE_API_KEY="$${OPENAI_API_KEY:-}" $(BIN)/pytest -q tests/live
 
 soak: setup  ## the simulation at length: 200,000 random schedules, more seeds for each mutant; about an hour
-	@SIMULATED_SCHEDULES=200000 SIMULATED_SEEDS_PER_MUTANT=2000 SIMULATED_EXAMPLES=2000 \
+	@SIMULATED_CANARY_STRIDE=1 SIMULATED_SCHEDULES=200000 SIMULATED_SEEDS_PER_MUTANT=2000 SIMULATED_EXAMPLES=2000 \
 	  $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
 	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
 

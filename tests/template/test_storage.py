@@ -68,7 +68,7 @@ def test_an_upload_that_nobody_finishes_does_not_cost_for_ever(template: Templat
 def test_what_users_own_is_versioned_and_outlives_the_stack(template: Template) -> None:
     for name in ("InputBucket", "OutputBucket"):
         assert template.properties(name)["VersioningConfiguration"] == {"Status": "Enabled"}
-    for name in ("InputBucket", "OutputBucket", "Table"):
+    for name in ("InputBucket", "InputBucketPolicy", "OutputBucket", "OutputBucketPolicy", "Table"):
         resource = template.document["Resources"][name]
         assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
         assert resource["UpdateReplacePolicy"] == "Retain"
