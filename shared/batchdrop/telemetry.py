@@ -49,6 +49,7 @@ class Metric(StrEnum):
     PROVIDER_CALLS = "ProviderCalls"
     COLLECT_TROUBLES = "CollectTroubles"
     POLL_TROUBLES = "PollTroubles"
+    POLL_MISCONFIGURED = "PollMisconfigured"
     TICKS = "Ticks"
 
 
@@ -95,6 +96,7 @@ def of_tick(tick: Tick) -> dict[Metric, int]:
         Metric.ITEMS_PARKED: tick.parked,
         Metric.PROVIDER_CALLS: tick.calls,
         Metric.POLL_TROUBLES: len(tick.troubles),
+        Metric.POLL_MISCONFIGURED: tick.misconfigured,
     }
 
 

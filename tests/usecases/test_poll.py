@@ -225,6 +225,23 @@ def test_the_status_is_written_when_something_is_new_and_not_more_often_than_it_
     assert world.objects.head("output", "reviews.status.json") != first
 
 
+def test_what_the_operator_must_mend_is_counted_though_nothing_is_blocked_for_it(world: World) -> None:
+    world.in_flight(1)
+    world.in_flight(2)
+    for call in range(1, 10):
+        world.api.script("page", Misconfigured("invalid_api_key", "revoked"), call=call)
+    seen = tick(world)
+    assert (seen.blocked, seen.misconfigured) == (0, 2), "by the look and by the audit"
+    assert of_tick(seen)[Metric.POLL_MISCONFIGURED] == 2
+
+
+def test_a_provider_that_is_down_is_not_the_operators_to_mend(world: World) -> None:
+    world.in_flight(1)
+    world.api.script("retrieve", RetryLater("down"))
+    seen = tick(world)
+    assert (seen.troubles, seen.misconfigured) == (["down"], 0)
+
+
 def test_a_status_that_cannot_be_written_keeps_no_other_from_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     write = world.objects.write
 
@@ -235,7 +252,8 @@ def test_a_status_that_cannot_be_written_keeps_no_other_from_it(world: World, mo
 
     monkeypatch.setattr(world.objects, "write", denied)
     world.put(samples.running(job_id="later", stem="later", created_at=world.clock.advance(minutes=1)))
-    assert tick(world).troubles == ["access_denied: not there"]
+    seen = tick(world)
+    assert (seen.troubles, seen.misconfigured) == (["access_denied: not there"], 1)
     assert world.objects.head("output", "later.status.json")
 
 

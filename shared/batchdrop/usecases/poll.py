@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from batchdrop.core.errors import BatchdropError
+from batchdrop.core.errors import BatchdropError, Misconfigured
 from batchdrop.core.open_items import OpenItems
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import audit
@@ -44,7 +44,8 @@ _ROUNDS = 2 * audit.EVERY
 class Tick:
     """What a tick saw and did. ``calls``: to the provider. ``unseen``: batches that were due, for the next to look at.
 
-    ``troubles``: the steps that could not be done now, with why.
+    ``troubles``: the steps that could not be done now, with why; ``misconfigured``: how many of them because of what
+    the operator must mend.
     """
 
     open_jobs: int = 0
@@ -66,6 +67,11 @@ class Tick:
     odd_statuses: tuple[str, ...] = ()
     unknown_batches: tuple[str, ...] = ()
     troubles: list[str] = field(default_factory=list)
+    misconfigured: int = 0
+
+    def note(self, trouble: BatchdropError) -> None:
+        self.troubles.append(str(trouble))
+        self.misconfigured += isinstance(trouble, Misconfigured)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,7 @@ class Poll:
             try:
                 step()
             except BatchdropError as trouble:
-                tick.troubles.append(str(trouble))
+                tick.note(trouble)
         tick.calls = budget.spent
         return tick
 
@@ -155,13 +161,13 @@ class Poll:
         kept = self.housekeep(turn, found.jobs.values(), found.batches, budget)
         tick.swept, tick.audited = kept.swept, kept.audited
         tick.troubles += kept.troubles + kept.audited.troubles
+        tick.misconfigured += kept.misconfigured
 
     def _report(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
-        troubles: list[str] = []
+        most = len(tick.troubles) + TROUBLES
         for job in found.jobs_under_way():
-            if deadline.remaining() > 0 and len(troubles) < TROUBLES:
+            if deadline.remaining() > 0 and len(tick.troubles) < most:
                 try:
                     self.status.refresh(job, found.parts[job.job_id])
                 except BatchdropError as trouble:
-                    troubles.append(str(trouble))
-        tick.troubles += troubles
+                    tick.note(trouble)
