@@ -57,6 +57,7 @@ class Run:
     line: Line = field(default_factory=Line)
     sites: list[str] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
+    minutes: float = 0  #: until all was at rest
 
     def latest(self, number: int) -> Moment:
         """The last moment before the call of that number."""
@@ -86,7 +87,9 @@ class Campaign:
     broken: list[str] = field(default_factory=list)
     rows: Counter[str] = field(default_factory=Counter)
     sites: Counter[str] = field(default_factory=Counter)
-    _known: list[set[Any]] = field(default_factory=list)  #: moments, by the number of faults before them
+    _known: list[dict[Any, Run]] = field(
+        default_factory=list
+    )  #: who was at a moment, by the number of faults before it
 
     @cached_property
     def clean(self) -> Run:
@@ -130,11 +133,13 @@ class Campaign:
             run.sites = list(run.line.sites)
             if self._is_kept(run, course):
                 moment = Moment(len(run.sites), world.saved(course))
-                if self._is_known(moment, run):
+                if other := self._who_was_at(moment, run):
+                    run.minutes = other.minutes
                     return
                 run.moments.append(moment)
             if not goes_on(world, self.scenario, course):
                 break
+        run.minutes = world.minutes()
         end(self.scenario, world, again=self.runs % ASKED_AGAIN == 0)
 
     def _is_kept(self, run: Run, course: Course) -> bool:
@@ -143,14 +148,14 @@ class Campaign:
             return False
         return len(run.faults) < self.depth or not run.moments or not course.has_begun
 
-    def _is_known(self, moment: Moment, run: Run) -> bool:
-        """Whether a run with no more faults than this one was there; if not, this one was now."""
+    def _who_was_at(self, moment: Moment, run: Run) -> Run | None:
+        """A run that was there with no more faults than this one. From now on, this one was."""
         level, what = len(run.faults), (hash(moment.state), frozenset(excuses(run.line)))
-        self._known += [set() for _ in range(len(self._known), level + 1)]
-        if any(what in known for known in self._known[: level + 1]):
-            return True
-        self._known[level].add(what)
-        return False
+        self._known += [{} for _ in range(len(self._known), level + 1)]
+        other = next((known[what] for known in self._known[: level + 1] if what in known), None)
+        if other is None:
+            self._known[level][what] = run
+        return other
 
     def _tell(self, world: World, begun: float, first: int) -> None:
         self.runs += 1

@@ -33,6 +33,7 @@ class Conditions:
     list_lag: float = 0
     plain_bytes: int = 16 * 2**20
     lenient: bool = False
+    prompt: bool = False  #: a batch is validated before its create is answered
     smallest_part: int = 200  #: bytes
     plan_seconds: int = LIFE
 

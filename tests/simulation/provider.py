@@ -48,6 +48,7 @@ class Provider(InMemoryBatchApi):
     is_stale: Callable[[], bool] = bool
     deaf: bool = False  #: a cancel is taken, and nothing comes of it
     refuses_key: bool = False  #: creates for LOCKED are refused, and not only the first one
+    prompt: bool = False  #: a batch is validated before its create is answered
     lenient: bool = False  #: a create that names no file makes a batch that fails, instead of being refused
     lagged: int = 0  #: looks at the list that did not show every batch there was
     _inputs: dict[str, list[Json]] = field(default_factory=dict)
@@ -75,9 +76,12 @@ class Provider(InMemoryBatchApi):
             return self._made(file_id, metadata)
         for _ in range(self.executes.pop(self.calls["create"] + 1, 1) - 1):
             self._made(file_id, metadata)
-        return super().create(
+        made = super().create(
             file_id=file_id, endpoint=endpoint, completion_window=completion_window, metadata=metadata
         )
+        if self.prompt:
+            self.move(made.id)
+        return made
 
     def page(self, cursor: str | None = None) -> BatchPage:
         self.lagged += any(batch.created_at > self._now() - self.list_lag for batch in self.batches.values())

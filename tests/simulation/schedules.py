@@ -64,6 +64,7 @@ class Schedule:
             list_lag=chance.choice([0, 0, 20, 300, 800]),
             plain_bytes=chance.choice([0, 16 * 2**20]),
             lenient=chance.random() < 0.3,
+            prompt=self.seed % 4 == 3,
         )
         self.weather = Weather(
             faults=chance.choice([0.0, 0.005, 0.02, 0.05]),

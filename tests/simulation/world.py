@@ -79,7 +79,7 @@ class World:
         smallest = self.conditions.smallest_part
         self.objects = InMemoryObjects(self.clock, versioned=["in", "out"], plain=["work"], smallest_part=smallest)
         self.api = Provider(self.clock, page_size=self.conditions.page_size, list_lag=self.conditions.list_lag)
-        self.api.lenient = self.conditions.lenient
+        self.api.lenient, self.api.prompt = self.conditions.lenient, self.conditions.prompt
         self.names = 0  #: given out so far
         self._warm: list[Process] = []
         with self._naming():
