@@ -13,9 +13,9 @@ from batchdrop.usecases import audit, sweep
 from batchdrop.usecases.observe import Observe
 from batchdrop.usecases.withdraw import Withdraw
 from tests.simulation.buying import Patches
-from tests.simulation.mutants import MUTANTS, mutant, without
+from tests.simulation.mutants import MUTANTS, mutant, mutated, without
 
-__all__ = ["MUTANTS"]
+__all__ = ["MUTANTS", "mutated"]
 
 
 @mutant("the audit reads before it lists")

@@ -8,14 +8,22 @@ from __future__ import annotations
 from typing import ClassVar
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.simulation import jobs
 from tests.simulation.campaign import knob
 from tests.simulation.conditions import Conditions
-from tests.simulation.oracle import check_bought_once, check_rest
+from tests.simulation.housekeeping_mutants import mutated
+from tests.simulation.oracle import Violation, check_bought_once, check_rest
 from tests.simulation.play import deliver, replay, step_by_step
 from tests.simulation.scenarios import Scenario
 from tests.simulation.wire import Fault, fitting
@@ -39,12 +47,12 @@ class Service(RuleBasedStateMachine):
         self.small.__enter__()
         self.world.line.decide = self._fate
         self.world.line.late = lambda how: self.world.api.create_later(self.world.now + 600, how)
-        self.fault: tuple[int, Fault] | None = None
+        self.world.letters.send(self.world.drop(self.KEYS[0], jobs.TINY))
+        self.faults: dict[int | str, Fault] = {}  #: by the number of a call, or its site
 
     def _fate(self, number: int, site: str) -> Fault | None:
-        if self.fault is None or self.fault[0] != number:
-            return None
-        return self.fault[1] if self.fault[1] in fitting(site) else None
+        fault = self.faults.pop(number, None) or self.faults.pop(site, None)
+        return fault if fault in fitting(site) else None
 
     @rule(key=st.sampled_from(KEYS), data=st.sampled_from([jobs.TINY, jobs.SMALL]), is_told=st.booleans())
     @precondition(lambda self: len(self.world.drops) < 3)
@@ -64,7 +72,11 @@ class Service(RuleBasedStateMachine):
 
     @rule(ahead=st.integers(1, 40), fault=st.sampled_from(Fault))
     def something_goes_wrong_soon(self, ahead: int, fault: Fault) -> None:
-        self.fault = len(self.world.line.sites) + ahead, fault
+        self.faults[len(self.world.line.sites) + ahead] = fault
+
+    @rule(fault=st.sampled_from(Fault))
+    def the_next_create_goes_wrong(self, fault: Fault) -> None:
+        self.faults["api.create"] = fault
 
     @rule()
     def tick(self) -> None:
@@ -95,7 +107,7 @@ class Service(RuleBasedStateMachine):
         if not hasattr(self, "world"):
             return
         try:
-            self.fault = None
+            self.faults.clear()
             step_by_step(self.world, NOTHING)
             check_rest(self.world, None)
             replay(self.world)
@@ -117,3 +129,12 @@ Service.TestCase.settings = settings(
 @pytest.mark.no_cover
 class TestWhateverIsDoneEveryPromiseIsKept(Service.TestCase):  # type: ignore[misc, valid-type]
     """Its one test is ``runTest``."""
+
+
+@pytest.mark.slow
+@pytest.mark.no_cover
+@pytest.mark.parametrize("name", ["it creates first and records afterwards", "nobody sweeps"])
+def test_a_wrong_protocol_is_falsified(name: str) -> None:
+    generate = settings(Service.TestCase.settings, max_examples=EXAMPLES, phases=[Phase.generate])
+    with mutated(name), pytest.raises(Violation):
+        run_state_machine_as_test(Service, settings=generate)
