@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.checks.documents import CHECKS, policies, variants
+from tests.checks.documents import CHECKS, VARIANTS, policies, variants
 
 SCRIPT = Path(__file__).with_name("lint_policies.py")
 
@@ -21,7 +21,7 @@ def findings(documents: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", variants())
+@pytest.mark.parametrize("name", VARIANTS)
 def test_nothing_is_found_in_a_role(name: str) -> None:
     documents = policies(variants()[name])
     assert len(documents) == 4

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,8 +33,12 @@ class _NoManagedPolicies:
         return {}
 
 
+@functools.cache
 def transformed(path: Path = TEMPLATE) -> dict[str, Any]:
-    """What CloudFormation deploys: the serverless types translated, code pointing to S3 as after ``sam package``."""
+    """What CloudFormation deploys: the serverless types translated, code pointing to S3 as after ``sam package``.
+
+    Made once: nobody changes it.
+    """
     loaded = source.load(path)
     loaded["Globals"]["Function"]["CodeUri"] = CODE
     for resource in loaded["Resources"].values():
