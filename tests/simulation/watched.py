@@ -168,7 +168,8 @@ def check_limit(table: WatchedTable, admitted: Item) -> None:
 
 def is_to_be_split(item: Item, limit: int) -> bool:
     """Over half of the limit: its parts take room, and not itself, which will not be uploaded."""
-    return bool(item["state"] == "admitted" and item["requests"] > 1 and 2 * item["estimated_tokens"] > limit)
+    may_be_split = item["state"] in ("admitted", "uploading") and item["requests"] > 1
+    return bool(may_be_split and 2 * item["estimated_tokens"] > limit)
 
 
 def _pool(item: Item) -> Pool:
