@@ -30,6 +30,7 @@ UNMADE = {
     # out of time, or overtaken: tests/usecases/collecting
     "assemble._assembled ledger.rest_assembly",
     "assemble._withdraw objects.delete",
+    "clean._cancel api.cancel",
     "clean._delete_files objects.write",
     "concatenate._merged objects.head",
     "fetch._record ledger.rest_fetch",

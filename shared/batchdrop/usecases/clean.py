@@ -1,14 +1,16 @@
-"""Leave nothing behind: files at the provider, parts, staged objects of a job that has ended."""
+"""Leave nothing behind: batches and files at the provider, parts, staged objects of a job that has ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
 from batchdrop.core import naming, poison
+from batchdrop.core.errors import Rejected
 from batchdrop.core.model import Batch, Job
-from batchdrop.core.states import BatchState
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.core.status import is_final
 from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, ObjectStore
 from batchdrop.usecases import pace
@@ -34,6 +36,8 @@ class Clean:
         """Whether nothing is left; else another call goes on."""
         if not is_final(job) or job.cleaned_at is not None:
             return False
+        if job.state is JobState.FAILED and not self._stop(job, deadline):
+            return False
         if not (self.keep_openai_files or self._delete_files(job, deadline)):
             return False
         now = self.clock.now()
@@ -45,6 +49,20 @@ class Clean:
             and all(self.objects.delete_prefix(self.work_bucket, prefix, deadline) for prefix in self._scratch(job))
             and self.ledger.note_cleaned(job, now=now)
         )
+
+    def _stop(self, job: Job, deadline: Deadline) -> bool:
+        """A job that lost its input may have batches under way, paid for, whose answers nobody can place."""
+        flying = (batch for batch in self.ledger.batches(job.job_id) if batch.state is BatchState.IN_FLIGHT)
+        while some := list(islice(flying, WINDOW)):
+            if deadline.remaining() < STOP_SECONDS:
+                return False
+            for _ in abreast(self._cancel, some):
+                pass
+        return True
+
+    def _cancel(self, batch: Batch) -> None:
+        with suppress(Rejected):  # it has ended
+            self.api.cancel(batch.openai_batch_id or "")
 
     def _delete_files(self, job: Job, deadline: Deadline) -> bool:
         note = self.objects.head(self.work_bucket, _note_key(job))

@@ -56,6 +56,20 @@ def test_the_job_stays_in_the_table_and_what_belongs_to_it_expires_in_30_days(wo
     assert {item["expires"] for name, item in items.items() if name != "job"} == {month}
 
 
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_still_runs_for_a_job_that_lost_its_input_is_stopped(world: World, keep: bool) -> None:
+    job, [first, second] = world.run(["a"], ["b"])
+    flying, done = world.submit(first), world.submit(second)
+    world.api.finish(done)
+    world.put(msgspec.structs.replace(world.batch(job.job_id, "0002"), state=BatchState.ENDED))
+    failed = world.ledger.lose_input(job, code="input_gone", reason="it was removed", now=world.clock.now())
+    assert failed
+
+    assert world.collector(keep=keep).clean(failed, FakeDeadline())
+
+    assert {one.id: one.status for one in world.api.batches.values()} == {flying: "cancelling", done: "completed"}
+
+
 def test_files_at_the_provider_are_kept_if_the_operator_wants_them(world: World) -> None:
     job = ended(world)
     before = dict(world.api.files)
