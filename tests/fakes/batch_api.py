@@ -135,10 +135,11 @@ class InMemoryBatchApi:
     def page(self, cursor: str | None = None) -> BatchPage:
         with self._call("page"):
             horizon = self.clock.now().timestamp() - self.list_lag
-            listed = [batch for batch in reversed(self.batches.values()) if batch.created_at <= horizon]
-            start = 0 if cursor is None else [batch.id for batch in listed].index(cursor) + 1
-            shown = tuple(listed[start : start + self.page_size])
-            more = start + self.page_size < len(listed)
+            newest_first = list(reversed(self.batches.values()))
+            start = 0 if cursor is None else [batch.id for batch in newest_first].index(cursor) + 1
+            listed = [batch for batch in newest_first[start:] if batch.created_at <= horizon]
+            shown = tuple(listed[: self.page_size])
+            more = self.page_size < len(listed)
             return BatchPage(shown, shown[-1].id if more else None)
 
     def retrieve(self, batch_id: str) -> RemoteBatch | None:
