@@ -1,6 +1,7 @@
 """Lambda: one tick. Triggers: the schedule, the submitter when a plan is done, or anybody who wants a look now.
 
-``{"cancel": "<job id>"}`` stops a job first, ``{"redrive": "<job id>"}`` has what was put aside tried again.
+``{"cancel": "<job id>"}`` stops a job first, ``{"redrive": "<job id>"}`` has what was put aside tried again. The
+answer begins with what came of it: ``cancelled``, ``released``.
 ``{"poke": true}``, which our functions send, may be left to another tick.
 """
 
@@ -33,14 +34,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         telemetry.no_tick(metrics)
         logger.info("another tick was just made")
         return {}
+    done: dict[str, Any] = {}
     if "cancel" in event:
-        cancelled = app().cancel(event["cancel"])
-        logger.info("cancel", extra={"job_id": event["cancel"], "cancelled": cancelled})
+        done["cancelled"] = app().cancel(event["cancel"])
+        logger.info("cancel", extra={"job_id": event["cancel"], **done})
     if "redrive" in event:
-        released = app().release(event["redrive"])
-        logger.info("redrive", extra={"job_id": event["redrive"], "released": released})
+        done["released"] = app().release(event["redrive"])
+        logger.info("redrive", extra={"job_id": event["redrive"], "released": done["released"]})
     tick = app().poll(bootstrap.deadline(context))
     telemetry.count(metrics, telemetry.of_tick(tick))
     seen: dict[str, Any] = msgspec.to_builtins(tick)
     (logger.warning if tick.troubles else logger.info)("tick", extra=seen)
-    return seen
+    return done | seen

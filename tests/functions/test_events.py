@@ -102,7 +102,8 @@ def test_of_many_pokes_one_is_heard_and_whoever_else_calls_always(stack: Stack) 
 
 
 def test_the_poller_tries_again_what_was_put_aside(stack: Stack) -> None:
-    assert stack.call("poller", event("poller-redrive"))["open_jobs"] == 0, "of a job that is not there"
+    answer = stack.call("poller", event("poller-redrive"))
+    assert (answer["released"], answer["open_jobs"]) == (0, 0), "of a job that is not there"
     version = stack.drop("reviews/sample.jsonl", SAMPLE)
     stack.call("submitter", event("submitter-s3-put"))
     job_id = naming.job_id(INPUT, "reviews/sample.jsonl", version)
@@ -113,6 +114,7 @@ def test_the_poller_stops_a_job_by_its_id(stack: Stack) -> None:
     version = stack.drop("reviews/sample.jsonl", SAMPLE)
     stack.call("submitter", event("submitter-s3-put"))
     job_id = naming.job_id(INPUT, "reviews/sample.jsonl", version)
-    stack.call("poller", event("poller-cancel") | {"cancel": job_id})
+    assert stack.call("poller", event("poller-cancel"))["cancelled"] is False, "there is no such job"
+    assert stack.call("poller", event("poller-cancel") | {"cancel": job_id})["cancelled"] is True
     assert stack.run("reviews/sample")["state"] == "cancelled"
     assert {line["code"] for line in stack.lines("reviews/sample.errors.jsonl")} >= {"cancelled"}

@@ -21,6 +21,8 @@ SECRET = "the patient is Jane Roe"  # pragma: allowlist secret - a prompt
         "Billing hard limit has been reached.",
         "You exceeded your current quota, please check your plan and billing details.",
         "The server had an error while processing your request. Sorry about that!",
+        "Invalid value: '1h'. Supported values are: '24h'.",
+        "Invalid value: '30d'. Supported values are: '1h', '24h', and '7d'.",
     ],
 )
 def test_sentences_that_are_known_are_kept(message: str) -> None:

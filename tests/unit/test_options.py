@@ -23,7 +23,14 @@ def test_metadata_goes_over_the_stacks_options() -> None:
 
 
 def test_what_other_tools_write_is_none_of_our_business() -> None:
-    assert options({"mtime": "1", "invalid_lines": "x", "sha256": "y"}, Options()) == Options()
+    assert options({"mtime": "1", "lines": "x", "sha256": "y", "x-api": "z"}, Options()) == Options()
+
+
+@pytest.mark.parametrize("name", ["max_cost_usd", "maxcostusd", "Max-Cost-USD", "max-cost_usd"])
+def test_an_option_whose_name_is_written_otherwise_is_not_passed_over(name: str) -> None:
+    with pytest.raises(Rejected, match="Write max-cost-usd") as refused:
+        options({"mtime": "1", name: "5"}, Options())
+    assert refused.value.code == "invalid_option"
 
 
 @pytest.mark.parametrize(

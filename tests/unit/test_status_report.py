@@ -6,7 +6,7 @@ import msgspec
 
 from batchdrop.core import status
 from batchdrop.core.model import Batch
-from batchdrop.core.states import BatchState
+from batchdrop.core.states import BatchState, JobState
 from tests import samples
 
 
@@ -23,3 +23,8 @@ def test_ten_thousand_batches_with_a_reason_each_make_no_long_report() -> None:
     assert report["batches"] == {"queued": 10_000}
     assert report["waiting"][0]["batches"] == 1_000, "what most of them wait for comes first"
     assert len(msgspec.json.encode(report)) < 50_000
+
+
+def test_a_job_that_failed_has_no_batches_that_seem_to_wait() -> None:
+    job = samples.job(state=JobState.FAILED, code="over_cost_cap", reason="The job may cost $5.")
+    assert status.report(job, [samples.batch(1, state=BatchState.QUEUED)])["batches"] == {}

@@ -13,6 +13,7 @@ NOT_KEPT = "[words that may quote the request are not kept here]"
 
 _NAME = r"[\w./:-]{1,80}"
 _AMOUNT = r"[\d,]{1,20}"
+_TIME = r"\d{1,4}[mhd]"
 #: As seen live, 2025 and 2026. What says how to go on is worth a line here; what names a value is not.
 _KNOWN = re.compile(
     "|".join(
@@ -31,6 +32,7 @@ _KNOWN = re.compile(
             r"Missing scopes: [a-z._, ]{1,80}\.",
             r"File is too large\.",
             rf"The batch input file is larger than the {_AMOUNT} maximum for the {_NAME} model",
+            rf"Invalid value: '{_TIME}'\. Supported values are: '{_TIME}'(?:,? (?:and )?'{_TIME}')*\.",
             r"Invalid file format for Batch API\. Must be \.jsonl",
             r"(?:Cannot|Could not) find (?:the )?(?:input )?file",
             r"(?:Model|Messages) parameter is required\.",

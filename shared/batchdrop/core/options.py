@@ -24,8 +24,12 @@ _WINDOW = re.compile(r"[1-9]\d{0,3}[mhd]")
 def options(metadata: Mapping[str, str], defaults: Options) -> Options:
     """``metadata``: the object's own, keys in lower case; keys that are not options are other tools' and ignored.
 
-    ``Rejected("invalid_option")`` for a value that an option cannot have.
+    ``Rejected("invalid_option")`` for a value that an option cannot have, and for ``max_cost_usd`` or ``MaxCostUSD``:
+    a cap that is ignored costs money.
     """
+    for key in metadata.keys() - _READERS.keys():
+        if name := _LETTERS.get(_letters(key)):
+            raise Rejected(*said("invalid_option.name", given=key, name=name))
     given = {name: read(name, metadata[name].strip()) for name, read in _READERS.items() if name in metadata}
     return msgspec.structs.replace(defaults, **{name.replace("-", "_"): value for name, value in given.items()})
 
@@ -78,6 +82,10 @@ def _max_cost_usd(name: str, value: str) -> Decimal | None:
         raise _wrong(name, str(error)) from None
 
 
+def _letters(name: str) -> str:
+    return re.sub(r"[-_. ]", "", name.lower())
+
+
 def _wrong(name: str, accepted: str) -> Rejected:
     return Rejected(*said("invalid_option", name=name, accepted=accepted))
 
@@ -90,3 +98,4 @@ _READERS: dict[str, Callable[[str, str], Any]] = {
     "priority": _priority,
     "max-cost-usd": _max_cost_usd,
 }
+_LETTERS = {_letters(name): name for name in _READERS}

@@ -33,7 +33,8 @@ def report(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
     states: Counter[str] = Counter()
     running = blocked = failing = 0
     for batch in batches:
-        states[batch.state.value] += 1
+        if not (job.state is JobState.FAILED and batch.state is BatchState.QUEUED):  # it waits for nothing any more
+            states[batch.state.value] += 1
         if batch.state in (BatchState.IN_FLIGHT, BatchState.ENDED):
             running += batch.remote_completed
             failing += batch.remote_failed

@@ -15,7 +15,7 @@ FILES: Mapping[str, Text] = MappingProxyType(
     {
         "empty_file": text("The file holds no line.", "Drop it again once it has its requests."),
         "unsupported_type.name": text(
-            "The name must end in .jsonl, .ndjson, .jsonl.gz or .ndjson.gz.", "Rename the file."
+            "The name must end in .jsonl, .ndjson, .jsonl.gz or .ndjson.gz.", "Drop JSON Lines under such a name."
         ),
         "unsupported_type.content": text("The file is {kind}.", "{mend}", kind="a Parquet file", mend="Convert it."),
         "no_valid_requests.kind": text(
@@ -40,6 +40,12 @@ FILES: Mapping[str, Text] = MappingProxyType(
             "It must be {accepted}.",
             name="invalid-lines",
             accepted="report or reject",
+        ),
+        "invalid_option.name": text(
+            "The object's metadata has {given}, which is no option; nothing was run.",
+            "Write {name}.",
+            given="max_cost_usd",
+            name="max-cost-usd",
         ),
         "too_many_pairs": text(
             "The file has more than {most} pairs of model and endpoint by line {line}; each needs batches of its own.",
