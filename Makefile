@@ -78,11 +78,12 @@ fmt: setup  ## sort imports, format, mend what can be mended
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format --quiet .
 
+# PARAMS goes to sam as one word: sam splits it itself, by its quotes, which the shell would take away.
 build: setup .local/sam/stamp  ## sam build, then bytecode; PARAMS="Architecture=x86_64" builds for that
-	@$(BIN)/python -m local.build $(PARAMS)
+	@$(BIN)/python -m local.build $(if $(PARAMS),"$$PARAMS")
 
 deploy: build  ## build and deploy to AWS; PARAMS="Name=value ..." sets the template's parameters
-	@.local/sam/bin/sam deploy $(if $(PARAMS),--parameter-overrides $(PARAMS))
+	@.local/sam/bin/sam deploy $(if $(PARAMS),--parameter-overrides "$$PARAMS")
 
 lock: .venv/stamp  ## write the locks anew from pyproject.toml
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.txt

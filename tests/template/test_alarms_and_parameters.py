@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 import pytest
 
 from batchdrop import telemetry
-from batchdrop.core import options
+from batchdrop.core import allowance, options
 from batchdrop.settings import PriceProvider
 from batchdrop.telemetry import NAMESPACE
 
@@ -91,6 +91,34 @@ def test_a_cap_that_can_be_deployed_is_one_that_the_functions_take(template: Tem
         assert not re.fullmatch(pattern, cap)
     else:
         assert re.fullmatch(pattern, cap)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        "{}",
+        "{ }",
+        '{"gpt-5-mini": 2000000}',
+        '{ "gpt-5-mini":2000000 , "*": 90000 }',
+        "",
+        "{",
+        "{gpt-5-mini:2000000,*:90000}",
+        "{'gpt-5-mini': 2000000}",
+        '{"gpt-5-mini": 2000000,}',
+        '{"gpt-5-mini": "2000000"}',
+        '{"gpt-5-mini": 2e6}',
+        '{"gpt-5-mini": 0}',
+        '{"": 1}',
+    ],
+)
+def test_limits_that_can_be_deployed_are_those_that_the_functions_take(template: Template, limits: str) -> None:
+    pattern = template.document["Parameters"]["EnqueuedTokenLimits"]["AllowedPattern"]
+    try:
+        allowance.configured(limits)
+    except ValueError:
+        assert not re.fullmatch(pattern, limits)
+    else:
+        assert bool(re.fullmatch(pattern, limits)) is bool(limits)
 
 
 def test_a_provider_that_can_be_deployed_is_one_that_the_functions_take(template: Template) -> None:
