@@ -44,7 +44,7 @@ class Moment:
     """A moment of a run between two functions. ``number``: calls that were made until then."""
 
     number: int
-    state: bytes
+    state: bytes = field(repr=False)  # a failing test would show gigabytes of them
 
 
 @dataclass
@@ -56,7 +56,7 @@ class Run:
     leaves_at: int = 0
     line: Line = field(default_factory=Line)
     sites: list[str] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list, repr=False)
     minutes: float = 0  #: until all was at rest
 
     def latest(self, number: int) -> Moment:

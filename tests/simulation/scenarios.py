@@ -100,7 +100,9 @@ _FORGOTTEN = (
 )
 _IN_VAIN = (
     Happening(lambda world: _is_there(world, "in_flight"), _cancel_in_vain),
-    Happening(lambda world: _is_there(world, "cancelled"), lambda world: setattr(world.api, "deaf", False)),
+    Happening(
+        lambda world: _is_there(world, "cancelled") or world.at_rest(), lambda world: setattr(world.api, "deaf", False)
+    ),
 )
 _UNSEEN = (
     Happening(lambda world: _is_there(world, "in_flight"), lambda world: world.api.hidden.update(world.api.batches)),
