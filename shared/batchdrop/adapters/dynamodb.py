@@ -159,11 +159,15 @@ class Request:
 
     def _update(self, token: str) -> str:
         assign = {**self._change.assign, ("token",): token}
-        sets = ", ".join(f"{self._name(path)} = {self._value(value)}" for path, value in assign.items())
-        # ADD works on top-level attributes and within maps alike, and counts an absent number as 0.
-        adds = ", ".join(f"{self._name(path)} {self._value(value)}" for path, value in self._change.add.items())
+        sets = [f"{self._name(path)} = {self._value(value)}" for path, value in assign.items()]
+        sets += [self._sum(path, value) for path, value in self._change.add.items()]
         drops = ", ".join(self._name((name,)) for name in self._change.drop)
-        return f"SET {sets}" + (f" ADD {adds}" if adds else "") + (f" REMOVE {drops}" if drops else "")
+        return f"SET {', '.join(sets)}" + (f" REMOVE {drops}" if drops else "")
+
+    def _sum(self, path: Path, value: int) -> str:
+        """An absent number counts as 0. Not ADD: for that, DynamoDB promises top-level attributes only."""
+        name = self._name(path)
+        return f"{name} = if_not_exists({name}, {self._value(0)}) + {self._value(value)}"
 
     def _name(self, path: Path) -> str:
         for part in path:
