@@ -129,7 +129,7 @@ ROWS = [
     refused("22 tar", tarred(), "unsupported_type", "tar archive"),
     refused("22 parquet", b"PAR1\x15\x04\x15", "unsupported_type", "Parquet"),
     refused("22 pdf", b"%PDF-1.7\n%\xe2", "unsupported_type", "PDF"),
-    refused("22 name", jsonl(A), "unsupported_type", "Rename", key="a.csv"),
+    refused("22 name", jsonl(A), "unsupported_type", "Drop JSON Lines", key="a.csv"),
     refused("23", b"[" + A + b",\n" + B + b"]\n", NOT, "jq -c '.[]'"),
     refused("23 indented", json.dumps([json.loads(A)], indent=2).encode(), NOT, "JSON array"),
     refused("24", json.dumps(json.loads(A), indent=2).encode(), NOT, "jq -c ."),

@@ -55,6 +55,15 @@ def refuse_a_file(stack: Stack) -> None:
     assert stack.status("broken")["state"] == "failed"
 
 
+def mend_a_file(stack: Stack) -> None:
+    """The errors of the first run go when the second has none."""
+    told(stack, "mended.jsonl", request("m-0") + b"\nbroken")
+    assert stack.run("mended")["counts"]["invalid"] == 1
+    told(stack, "mended.jsonl", requests(1, "m"))
+    while "mended.errors.jsonl" in stack.outputs():
+        stack.run("mended")
+
+
 def cancel(stack: Stack) -> None:
     """Looks for jobs, whether there are any."""
     told(stack, "unwanted.jsonl.cancel", b"")
@@ -128,6 +137,7 @@ def test_a_role_holds_what_its_function_uses_and_nothing_else(stack: Stack, monk
     stack.call("poller", {})
     run_waves(stack)
     refuse_a_file(stack)
+    mend_a_file(stack)
     cancel(stack)
     lose_what_is_staged(stack)
     lose_the_input(stack)

@@ -33,8 +33,9 @@ class Redrive:
         busy = {(batch.job_id, batch.chunk) for batch in everything}
         ready = [chunk for chunk in chunks if _is_joinable(chunk, jobs, busy)]
         found: list[AnyItem] = [*jobs.values(), *ready, *everything]
-        # The longest overdue first: a thousand jobs that cannot move keep no batch from moving.
-        overdue = sorted(filter(self._is_overdue, found), key=lambda item: str(item.next_check_at))
+        # The longest overdue first; what cannot move takes no time from what can.
+        can_move = filter(self._is_overdue, filter(_may_move, found))
+        overdue = sorted(can_move, key=lambda item: str(item.next_check_at))
         moved = sum(self._move(item) for item in overdue if deadline.remaining() > 1)
         return moved + self._unblock(jobs, everything, deadline)
 
@@ -68,18 +69,15 @@ class Redrive:
             self.messages.plan(job.job_id)
             self._postpone(job)
             return True
-        if job.state is JobState.RUNNING and job.open_chunks:
-            return False
         return self._collect(job)
 
     def _move_batch(self, batch: Batch) -> bool:
-        now = self.clock.now()
-        if batch.state is BatchState.QUEUED and poison.is_poisoned(batch):
+        if batch.state is BatchState.QUEUED:
             return self._quarantine(batch)
         if batch.state is BatchState.ENDED:
             return self._collect(batch)
-        is_abandoned = batch.state in (BatchState.ADMITTED, BatchState.UPLOADING)
-        return is_abandoned and self.ledger.requeue(batch, not_before=now, now=now)
+        now = self.clock.now()
+        return self.ledger.requeue(batch, not_before=now, now=now)
 
     def _quarantine(self, batch: Batch) -> bool:
         done = self.ledger.quarantine(batch, reason=_of_submission(batch))
@@ -94,6 +92,19 @@ class Redrive:
 
     def _postpone(self, item: AnyItem) -> None:
         self.ledger.postpone(item, check_at=self.clock.now() + pace.WORKED_ON)
+
+
+def _may_move(item: AnyItem) -> bool:
+    """Whether there is something to be done about it, were it overdue."""
+    match item:
+        case Job():
+            return item.state is not JobState.RUNNING or not item.open_chunks
+        case Batch(state=BatchState.QUEUED):
+            return poison.is_poisoned(item)
+        case Batch():
+            return item.state in (BatchState.ADMITTED, BatchState.UPLOADING, BatchState.ENDED)
+        case Chunk():
+            return True
 
 
 def _may_spend(job: Job | None) -> bool:
