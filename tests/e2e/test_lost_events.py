@@ -15,6 +15,7 @@ from batchdrop.adapters.messages import AwsMessages
 from batchdrop.adapters.s3 import S3Objects
 from batchdrop.core.housekeeping import Sweeping
 from batchdrop.usecases.sweep import Sweep
+from local.cloud.clients import connect
 from tests.e2e.test_main_job import executions, ids, names, requests, world
 from tests.fakes.clock import FakeClock, FakeDeadline
 
@@ -39,7 +40,9 @@ def sweep_later(world: World) -> Sweep:
         poller_function=world.stack.poller_function,
         output_bucket=world.stack.output_bucket,
     )
-    ledger = TableLedger(DynamoDBTable(clients.dynamodb, world.stack.table))
+    # A client of its own: the table has its client read pages in its own way.
+    dynamodb = connect(world.stack.endpoint_url, world.stack.region).dynamodb
+    ledger = TableLedger(DynamoDBTable(dynamodb, world.stack.table))
     clock = FakeClock(dt.datetime.now(dt.UTC) + dt.timedelta(minutes=11))
     return Sweep(ledger, S3Objects(clients.s3), messages, clock, world.stack.input_bucket)
 

@@ -35,6 +35,8 @@ NOT_NEEDED_HERE = {
     ("submitter", "s3:ListBucket", "work"),
     ("poller", "s3:ListBucket", "output"),
     ("collector", "s3:ListBucket", "input"),
+    ("collector", "s3:ListBucket", "output"),
+    ("collector", "s3:ListBucket", "work"),
 }
 
 
