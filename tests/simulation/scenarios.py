@@ -15,6 +15,7 @@ from tests.simulation.wire import Line
 from tests.simulation.world import World
 
 Drops = tuple[tuple[str, bytes], ...]
+HALF_AN_HOUR = 30
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,10 @@ _UNSEEN = (
 )
 _MENDED_LATE = (
     Happening(lambda world: True, lambda world: setattr(world.api, "refuses_key", True)),
-    Happening(lambda world: _number(world, "blocked") == 2, lambda world: setattr(world.api, "refuses_key", False)),
+    Happening(
+        lambda world: _number(world, "blocked") == 2 or world.minutes() > HALF_AN_HOUR,
+        lambda world: setattr(world.api, "refuses_key", False),
+    ),
 )
 SCENARIOS = {
     "whole": one(jobs.WHOLE),
