@@ -27,6 +27,7 @@ NOT_NEEDED_HERE = {
     ("submitter", "dynamodb:Query", "index/due"),
     ("submitter", "s3:AbortMultipartUpload", "work/*"),
     ("poller", "sqs:SendMessage", "plan"),
+    ("poller", "dynamodb:PutItem", "arn:of:Table.Arn"),  # for an orphan, and where it is the first of all
     ("collector", "s3:AbortMultipartUpload", "work/*"),
     ("collector", "s3:AbortMultipartUpload", "output/*"),
     ("collector", "s3:ListMultipartUploadParts", "output/*"),

@@ -105,13 +105,17 @@ class Alike:
     """The same for lines of one pair alone, faster."""
 
     def __init__(self, pair: Pair) -> None:
-        fields: list[Any] = [("model", Literal[(pair.model,)])]
+        fields: list[Any] = [("model", _Model)]
         if prompt := limits.ENDPOINTS[pair.endpoint].prompt:
             fields.append((prompt, _Array if prompt == "messages" else _Array | str))
         fields.append(("stream", None, None))
+        self._model = pair.model
         self._reader = _Reader((pair.endpoint,), msgspec.defstruct("_Alike", fields, gc=False))
 
     def ids(self, lines: Lines) -> Sequence[str]:
         """``DecodeError`` if one of them is not as usual, or of another pair."""
-        self._reader.rows(lines)
+        rows = self._reader.rows(lines)
+        models = self._reader.models
+        if len(models) != len(rows) or models.count(self._model) != len(rows):
+            raise msgspec.DecodeError("another model, or one that stands twice")
         return self._reader.ids
