@@ -197,7 +197,7 @@ def test_depth_is_the_same_by_either_way_of_counting(tokens: list[bytes]) -> Non
 
 
 def test_a_model_that_stands_twice_is_seen_among_many_lines_too() -> None:
-    fine = b'{"custom_id": "%d", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": []}}\n'
+    fine = b'{"custom_id": "%d", "method": "POST", "url": "/v1/responses", "body": {"model": "m", "input": "x"}}\n'
     twice = fine.replace(b'"model": "m"', b'"model": "m", "model": "m"')
     assert survey(fine % 1 + fine % 2) is not None
     assert survey(fine % 1 + twice % 2) is None
