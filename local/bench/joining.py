@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ROWS = 50_000
-_ROUNDS = 3
+_ROUNDS = 7
 
 
 def figures(folder: Path, *, rows: int = _ROWS, rounds: int = _ROUNDS) -> Iterator[Figure]:

@@ -77,10 +77,10 @@ def test_an_id_is_restored_in_a_line_that_is_not_quite_json() -> None:
 def test_the_first_record_of_an_id_counts() -> None:
     index, _ = indexed(success("a"), answers.record("a", "x", "y"), success("b"))
 
-    size = len(success("a"))
-    assert index.find("a") == (0, size, True)
-    assert index.find("b") == (size + 1 + len(answers.record("a", "x", "y")) + 1, size, True)
-    assert index.find("c") is None
+    assert [index.find(custom_id) for custom_id in "abc"] == [0, 2, None]
+    assert index.failures == {1}
+    size, other = len(success("a")) + 1, len(answers.record("a", "x", "y")) + 1
+    assert list(index.ends) == [0, size, size + other, size + other + size]
 
 
 @pytest.mark.parametrize(
@@ -98,9 +98,8 @@ def test_the_index_judges_a_record_as_the_fetch_did(line: bytes, failed: bool) -
     index, _ = indexed(line)
     answer = answers.read(line)
 
-    place = index.find("a")
-    assert place is not None
-    assert place.success is not failed
+    assert index.find("a") == 0
+    assert (0 in index.failures) is failed
     assert answer is not None
     assert answer.is_success is not failed
 
@@ -111,7 +110,37 @@ def test_results_stand_in_the_order_of_the_input_whatever_the_order_of_the_answe
 
     joined = list(joiner(*map(success, order)).clean(lines, 1))
 
-    assert joined == [(success(f"r{number}") + b"\n", None) for number in range(12)]
+    assert b"".join(result for result, _ in joined) == b"".join(success(f"r{number}") + b"\n" for number in range(12))
+    assert not any(error for _, error in joined)
+
+
+@given(
+    order=st.permutations(range(12)),
+    missing=st.sets(st.integers(0, 11)),
+    failed=st.sets(st.integers(0, 11)),
+    together=st.integers(1, 400),
+)
+def test_what_is_read_together_is_what_would_be_read_one_by_one(
+    order: list[int], missing: set[int], failed: set[int], together: int
+) -> None:
+    lines = [json.dumps({"custom_id": f"r{number}"}).encode() for number in range(12)]
+    records = {
+        number: answers.record(f"r{number}", "refused", "no") if number in failed else success(f"r{number}")
+        for number in order
+        if number not in missing
+    }
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(joining, "_TOGETHER", together)
+        joined = list(joiner(*records.values()).clean(lines, 1))
+
+    unanswered = [answers.record(f"r{number}", "not_answered", "given up") for number in range(12)]
+    assert b"".join(result for result, _ in joined).splitlines() == [
+        records.get(number, unanswered[number]) for number in range(12)
+    ]
+    told = [json.loads(error)["line"] for _, error in joined if error is not None]
+    assert told == [number + 1 for number in range(12) if number in missing | failed]
+    assert max(len(result) for result, _ in joined) < together + 100
 
 
 def test_a_request_without_a_record_is_counted_and_reported() -> None:

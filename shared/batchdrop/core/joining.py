@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, NamedTuple
+from array import array
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -12,8 +13,10 @@ from batchdrop.core import answers, manifest
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-#: A result line and, for a failure, the error line; each with its newline.
+#: Result lines, of successes that follow each other, or that of a failure and its error line; each with its newline.
 Joined = tuple[bytes, bytes | None]
+
+_TOGETHER = 1 << 18  #: bytes: successes that follow each other are read at once up to here, if they are no longer
 
 _encode = msgspec.json.Encoder().encode
 _MEMBER = re.compile(rb'[\s{,]*"(?:[^"\\]|\\.)*"\s*:\s*', re.DOTALL)
@@ -23,65 +26,57 @@ class _Request(msgspec.Struct, gc=False):
     custom_id: str
 
 
-class _Status(msgspec.Struct, gc=False):
-    status_code: int = 0
+class _Fine(msgspec.Struct, gc=False):
+    status_code: Annotated[int, msgspec.Meta(ge=200, lt=300)]
 
 
-class _Glance(msgspec.Struct, gc=False):
-    """As much of a record as tells whose it is and whether it is a success; the body is skipped."""
+class _Success(msgspec.Struct, gc=False):
+    """As much of a record as tells whose it is, if it is a success as nearly all are; the body is skipped."""
 
     custom_id: str
-    response: _Status | None = None
-    error: Any = None
+    response: _Fine
+    error: None = None
 
 
 _request = msgspec.json.Decoder(_Request).decode
-_glance = msgspec.json.Decoder(_Glance).decode
+_success = msgspec.json.Decoder(_Success).decode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-
-
-class Place(NamedTuple):
-    """Where a record stands, without its newline, and whether it is a success."""
-
-    first_byte: int
-    length: int
-    success: bool
 
 
 class Index:
     """Where the record of each custom id stands in a file of records that follow each other, a newline after each.
 
-    About 250 bytes a record: one chunk's worth is held at a time.
+    Records are told by their ordinals, from 0. About 170 bytes a record: one chunk's worth is held at a time.
     """
 
-    __slots__ = ("_end", "_places", "find")
+    __slots__ = ("_ordinals", "ends", "failures", "find")
 
     def __init__(self) -> None:
-        self._places: dict[str, Place] = {}
-        self._end = 0
-        self.find = self._places.get  #: by custom id; None if it has no record
+        self._ordinals: dict[str, int] = {}
+        self.find = self._ordinals.get  #: the record's ordinal by custom id; None if it has no record
+        self.failures: set[int] = set()
+        self.ends = array("q", [0])  #: where the record before the k-th ends, and so where the k-th stands
 
     def add(self, lines: Iterable[bytes]) -> None:
         """Take records that stand where those before ended. The first of an id counts."""
-        places, at = self._places, self._end
+        number, hold = self._ordinals.setdefault, self.ends.append
+        ordinal, end = len(self.ends) - 1, self.ends[-1]
         for line in lines:
-            size = len(line)
-            custom_id, success = _judged(line)
-            if custom_id not in places:
-                places[custom_id] = Place(at, size, success)
-            at += size + 1
-        self._end = at
+            try:
+                custom_id = _success(line).custom_id
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                custom_id, success = _judged(line)
+                if not success:
+                    self.failures.add(ordinal)
+            number(custom_id, ordinal)
+            ordinal += 1
+            end += len(line) + 1
+            hold(end)
 
 
 def _judged(line: bytes) -> tuple[str, bool]:
-    try:
-        seen = _glance(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        answer = answers.read(line)
-        return (answer.custom_id, answer.is_success) if answer else ("", False)
-    response = seen.response
-    fine = seen.error is None and response is not None and 200 <= response.status_code < 300  # noqa: PLR2004
-    return seen.custom_id, fine
+    answer = answers.read(line)
+    return (answer.custom_id, answer.is_success) if answer else ("", False)
 
 
 class Joiner:
@@ -102,15 +97,25 @@ class Joiner:
 
     def clean(self, lines: Iterable[bytes], first_line: int) -> Iterator[Joined]:
         """Lines of the user's own object, none of them blank; ``first_line`` is the number of the first, from 1."""
-        find, fetch = self._index.find, self._fetch
+        find, failures, ends = self._index.find, self._index.failures, self._index.ends
+        start = end = limit = 0
         for number, line in enumerate(lines, first_line):
             custom_id = _request(line).custom_id
-            place = find(custom_id)
-            if place is not None and place[2]:
-                yield fetch(place[0], place[1] + 1), None
-            else:
-                record = self._record(custom_id, place)
+            ordinal = find(custom_id)
+            failed = ordinal is None or ordinal in failures
+            if ordinal == end and not failed and ends[end] < limit:
+                end += 1
+                continue
+            if start < end:
+                yield self._records(start, end), None
+            if ordinal is None or failed:
+                start = end = -1
+                record = self._record(custom_id, ordinal)
                 yield record + b"\n", error_line(number, record, line)
+            else:
+                start, end, limit = ordinal, ordinal + 1, ends[ordinal] + _TOGETHER
+        if start < end:
+            yield self._records(start, end), None
 
     def staged(self, rows: Iterable[bytes], request: Callable[[int, int], bytes]) -> Iterator[Joined]:
         """Rows of a manifest; ``request`` gives bytes of the staged object."""
@@ -122,18 +127,23 @@ class Joiner:
                 yield self._sent(row, request)
 
     def _sent(self, row: manifest.Sent, request: Callable[[int, int], bytes]) -> Joined:
-        place = self._index.find(row.id)
-        record = self._record(row.id, place)
+        ordinal = self._index.find(row.id)
+        record = self._record(row.id, ordinal)
         result = _users(row, record) + b"\n"
-        if place is not None and place.success:
+        if ordinal is not None and ordinal not in self._index.failures:
             return result, None
         return result, error_line(row.line, record, _users(row, request(row.first_byte, row.length)))
 
-    def _record(self, custom_id: str, place: Place | None) -> bytes:
-        if place is not None:
-            return self._fetch(place.first_byte, place.length)
+    def _record(self, custom_id: str, ordinal: int | None) -> bytes:
+        if ordinal is not None:
+            return self._records(ordinal, ordinal + 1)[:-1]
         self.unanswered += 1
         return answers.record(custom_id, *self._reason)
+
+    def _records(self, start: int, end: int) -> bytes:
+        """The records of these ordinals, each with its newline."""
+        first = self._index.ends[start]
+        return self._fetch(first, self._index.ends[end] - first)
 
 
 def own_id(line: bytes) -> str:
@@ -149,7 +159,14 @@ def staged_id(row: bytes) -> str:
 
 def selected(blocks: Iterable[bytes], wanted: frozenset[str]) -> Iterator[bytes]:
     """The records of these ids, each with its newline."""
-    return (line + b"\n" for line in answers.lines(blocks) if _judged(line)[0] in wanted)
+    return (line + b"\n" for line in answers.lines(blocks) if _answered(line) in wanted)
+
+
+def _answered(line: bytes) -> str:
+    try:
+        return _request(line).custom_id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _judged(line)[0]
 
 
 def error_line(number: int, record: bytes, request: bytes) -> bytes:
