@@ -201,3 +201,12 @@ def test_a_model_that_stands_twice_is_seen_among_many_lines_too() -> None:
     twice = fine.replace(b'"model": "m"', b'"model": "m", "model": "m"')
     assert survey(fine % 1 + fine % 2) is not None
     assert survey(fine % 1 + twice % 2) is None
+
+
+@pytest.mark.parametrize("before", [0, 1, 60, 61, 1_020, 5_000, 123_456])
+def test_a_number_that_is_too_long_never_takes_the_fast_path_wherever_it_stands(before: int) -> None:
+    for digits in (limits.NUMBER_DIGITS, limits.NUMBER_DIGITS + 1):
+        number = line("b", n="?").replace(b'"?"', b"1" * digits)
+        data = b"\n".join([line("a", text="x" * before), number])
+        assert isinstance(judge(number), Request) is (survey(data) is not None) is (digits <= limits.NUMBER_DIGITS)
+    assert survey(line("a", text="x" * before + "1" * 5_000)) is not None

@@ -11,7 +11,7 @@ from batchdrop.core import limits
 from batchdrop.core.appearance import SHAPES, Kind
 from batchdrop.core.codes import said
 from batchdrop.core.request import NOTHING, NULL, Body, Pair, Refusal, Request, embedded, is_model, is_nothing
-from batchdrop.core.text import is_deep, is_utf8, twice
+from batchdrop.core.text import has_long_number, is_deep, is_utf8, twice
 from batchdrop.core.usual import usual
 
 if TYPE_CHECKING:
@@ -64,6 +64,8 @@ def judge(line: bytes | bytearray) -> Request | Refusal:
         return Refusal(*said("invalid_json_line.encoding"))
     if is_deep(line):
         return Refusal(*said("too_deep", most=limits.LINE_DEPTH))
+    if has_long_number(line):
+        return Refusal(*said("invalid_json_line.number", most=limits.NUMBER_DIGITS))
     try:
         ids, [pair], [body] = usual([line])
     except msgspec.DecodeError:

@@ -29,6 +29,7 @@ BATCHES_PER_CHUNK = 50  #: keeps every transaction below DynamoDB's 100 items
 PAIRS_PER_JOB = 100
 LINE_BYTES = 80_000_000  #: the API takes 50 MB a request [G], 67 in base64; two lines must fit a function's memory
 LINE_DEPTH = 128
+NUMBER_DIGITS = 4_300  #: [U] Python's json takes no longer integer
 STEM_BYTES = 928  #: of S3's 1,024: the parts' folder with the job's id, 54 at most, and their names need 96
 MODEL_CHARACTERS = 256  #: it names an entry of the job's item
 GZIP_FREE_BYTES = 100_000_000  #: below this the ratio is not asked: a small file of one repeated prompt packs well

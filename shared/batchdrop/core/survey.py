@@ -12,7 +12,7 @@ import msgspec
 from batchdrop.core import limits
 from batchdrop.core.ids import MAPPED_PREFIX
 from batchdrop.core.request import Pair, Weight, embedded
-from batchdrop.core.text import any_is_deep, is_utf8
+from batchdrop.core.text import any_is_deep, has_long_number, is_utf8
 from batchdrop.core.usual import Alike, usual
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def survey(data: bytes | bytearray) -> Survey | None:
         crlf = len(data) < size
         if data.endswith(b"\r"):
             return None
-    if not is_utf8(data) or any_is_deep(data):
+    if not is_utf8(data) or any_is_deep(data) or has_long_number(data):
         return None
     try:
         found, weights = _of_one_pair(data) or _of_several(data)

@@ -21,6 +21,10 @@ _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TEXTS = re.compile(_TEXT, re.DOTALL)
 _TOKEN = re.compile(_TEXT + rb"|([{\[])|([}\]])", re.DOTALL)
 _MEMBER = re.compile(rb"(" + _TEXT + rb")[ \t\r\n]*+:|" + _TOKEN.pattern, re.DOTALL)
+#: Bytes from one sample to the next, wide first: lists of numbers and hexadecimals fail at the second. Primes, since
+#: what is sampled may repeat itself.
+_SAMPLES = tuple((step, re.compile(rb"\d{%d}" % (limits.NUMBER_DIGITS // step))) for step in (1_021, 61))
+_LONG = re.compile(_TEXT + rb"|(\d{%d})" % (limits.NUMBER_DIGITS + 1), re.DOTALL)
 _BRACKETS = b"{}[]"
 _BUT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
 _ROUND = bytes.maketrans(_BRACKETS, b"()()")
@@ -85,6 +89,16 @@ def any_is_deep(data: bytes | bytearray, steps: tuple[int, ...] = _STEPS) -> boo
 def _openings(text: bytes | bytearray) -> int:
     """How many ``[`` and ``{`` it has. ``count`` looks at each byte by itself and takes six times as long."""
     return 2 * len(text) - len(text.replace(b"[", b"")) - len(text.replace(b"{", b""))
+
+
+def has_long_number(data: bytes | bytearray) -> bool:
+    """Whether a number has more digits in a row than ``limits.NUMBER_DIGITS``. Each line must be JSON.
+
+    Nobody means to write one, so that looking for it must cost nothing: where so many are digits, samples are too.
+    """
+    if not all(digits.search(data[::step]) for step, digits in _SAMPLES):
+        return False
+    return any(token.lastindex for token in _LONG.finditer(data))
 
 
 def twice(text: bytes | bytearray | Raw, names: Collection[str]) -> str | None:

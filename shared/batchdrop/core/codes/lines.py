@@ -12,6 +12,11 @@ from batchdrop.core.codes.text import Text, text
 LINES: Mapping[str, Text] = MappingProxyType(
     {
         "invalid_json_line.encoding": text("The line is not UTF-8.", "Save the file as UTF-8."),
+        "invalid_json_line.number": text(
+            "A number in the line has more than {most:,} digits, which parsers of JSON refuse.",
+            "Write it as a text.",
+            most=limits.NUMBER_DIGITS,
+        ),
         "invalid_json_line": text(
             "This line is not parseable as valid JSON: {detail}.",
             "Write one JSON object per line, with a JSON library.",
