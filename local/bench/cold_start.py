@@ -23,7 +23,7 @@ _SDK = f"{_HANDLER}; from openai import OpenAI; client = OpenAI(api_key='none');
 _RUNTIME = frozenset({"boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six.py", "urllib3"})
 
 
-def figures(folder: Path, *, rounds: int = 5) -> Iterator[Figure]:
+def figures(folder: Path, *, rounds: int = 9) -> Iterator[Figure]:
     """Seconds, the shortest of several rounds in turns."""
     tell("cold start: the layer, with and without bytecode")
     source, compiled = (_layer(folder / name) for name in ("source", "bytecode"))
