@@ -57,8 +57,8 @@ soak: setup  ## the simulation at length: 200,000 random schedules, more seeds f
 	  $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
 	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
 
-fuzz: setup  ## 12,500 random files of about eight lines each through the planning; some ten minutes
-	@FUZZED_FILES=$(or $(FILES),12500) $(BIN)/pytest -q tests/catalogue/test_fuzz.py
+fuzz: setup  ## 20,000 random files with some 150,000 lines through the planning; some five minutes. FILES=, FROM=
+	@FUZZED_FROM=$(or $(FROM),1) FUZZED_FILES=$(or $(FILES),20000) $(BIN)/pytest -q tests/catalogue/test_fuzz.py
 
 bench: setup  ## speed, each figure against a baseline of the same run; PARTS="planning join ..."
 	@PYTHONPATH=shared $(BIN)/python -m local.bench $(PARTS)
