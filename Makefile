@@ -55,6 +55,7 @@ live: setup  ## what "never paid twice" assumes, of the local server, or OPENAI_
 soak: setup  ## the simulation at length: 200,000 random schedules, more seeds for each mutant; about an hour
 	@SIMULATED_CANARY_STRIDE=1 SIMULATED_SCHEDULES=200000 SIMULATED_SEEDS_PER_MUTANT=2000 SIMULATED_EXAMPLES=2000 \
 	  $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
+	@ROW_MB=300 $(BIN)/pytest -q tests/catalogue/test_results.py
 	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
 
 fuzz: setup  ## 20,000 random files with some 150,000 lines through the planning; some five minutes. FILES=, FROM=
