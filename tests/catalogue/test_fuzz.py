@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import sys
 import tempfile
 from collections import Counter
@@ -72,5 +74,14 @@ def outcome(file: File) -> Counter[str]:
             Path(upload.name).write_bytes(stack.bytes_of(batch.source))
             found = validate(Path(upload.name), batch.endpoint, PROVIDER)
         assert found.requests == batch.requests
-        assert {error["code"] for error in found.errors} <= THEIRS, (found.errors, stack.bytes_of(batch.source))
+        sent = stack.lines_of(batch)
+        unseen = [sent[error["line"] - 1] for error in found.errors if error["code"] not in THEIRS]
+        assert all(map(has_infinite_number, unseen)), (found.errors, unseen)
     return seen + Counter({"lines sent": len(fates) - len(refused), "lines refused": len(refused), **Counter(refused)})
+
+
+def has_infinite_number(line: bytes) -> bool:
+    """Whether it is JSON with a number that no double holds, which is the one thing that is not looked for (row 30)."""
+    numbers: list[float] = []
+    json.loads(line, parse_float=lambda text: numbers.append(float(text)))
+    return math.inf in map(abs, numbers)

@@ -64,3 +64,23 @@ def test_what_a_refused_batch_waits_for_is_said_without_quotes(code: str) -> Non
     verdict = retrying.judge([LineError(code, f"No: {SECRET}")], requests=3, halvings=0, refusals=0)
     assert isinstance(verdict, retrying.Block | retrying.Wait)
     assert verdict.reason == f"{code}: {discretion.NOT_KEPT}"
+
+
+@pytest.mark.parametrize("value", ["model", "metadata.tags", "messages[0].content", "body.input"])
+def test_what_an_error_is_about_is_a_parameters_name(value: str) -> None:
+    assert discretion.parameter(value) == value
+
+
+@pytest.mark.parametrize("value", [SECRET, "sk-proj-1", "Jane", "canary-7", "a" * 41, "", None, 7])
+def test_anything_else_is_no_parameter(value: object) -> None:
+    assert discretion.parameter(value) == ""
+
+
+@pytest.mark.parametrize("value", ["req_0a1B2c", "0b1c2d3e-0a1b-0a1b-0a1b-0a1b2c3d4e5f"])
+def test_a_request_is_known_by_its_id(value: str) -> None:
+    assert discretion.request_id(value) == value
+
+
+@pytest.mark.parametrize("value", [SECRET, "sk-proj-1", "req_", "req_a b", None])
+def test_anything_else_is_no_id(value: object) -> None:
+    assert discretion.request_id(value) == ""

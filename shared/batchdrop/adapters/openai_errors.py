@@ -30,11 +30,15 @@ _NO_FILE = ("cannot find file", "file not found", "no such file", "could not fin
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """An answer above 299, as the provider gave it. ``readable``: its body was a JSON object, so an API spoke."""
+    """An answer above 299, as the provider gave it. ``readable``: its body was a JSON object, so an API spoke.
+
+    ``about``: the parameter and the request's id, where it names them.
+    """
 
     status: int
     code: str
     message: str
+    about: tuple[str, ...] = ()
     after: float | None = None
     readable: bool = True
     creating: bool = False
@@ -61,7 +65,8 @@ class Refusal:
 
     @property
     def reason(self) -> str:
-        return f"{discretion.kept(self.message) if self.message else 'no reason given'} (HTTP {self.status})"
+        said = discretion.kept(self.message) if self.message else "no reason given"
+        return f"{said} ({', '.join((f'HTTP {self.status}', *self.about))})"
 
     def rejected(self) -> Rejected:
         return Rejected(self.code or f"http_{self.status}", self.reason)
@@ -142,10 +147,18 @@ def refusal_of(error: APIStatusError, *, creating: bool = False) -> Refusal:
         status=error.status_code,
         code=discretion.word(body.get("code")) or discretion.word(body.get("type")),
         message=_text(body.get("message") or body.get("detail"))[:REASON_CHARACTERS],
+        about=tuple(_about(body.get("param"), error.response.headers.get("x-request-id"))),
         after=retry_after(error.response.headers),
         readable=readable,
         creating=creating,
     )
+
+
+def _about(parameter: object, request_id: object) -> Iterator[str]:
+    if name := discretion.parameter(parameter):
+        yield f"parameter {name}"
+    if id_ := discretion.request_id(request_id):
+        yield f"request {id_}"
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -42,6 +42,9 @@ _KNOWN = re.compile(
 )
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _WORD_CHARACTERS = 100
+#: A name of the API's own: ``metadata.tags``, ``messages[0].content``.
+_PARAMETER = re.compile(r"[a-z_]{1,40}(?:\.[a-z_]{1,40}|\[\d{1,6}\]){0,8}")
+_REQUEST_ID = re.compile(r"req_[A-Za-z0-9]{1,64}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def kept(message: str) -> str:
@@ -52,3 +55,13 @@ def kept(message: str) -> str:
 def word(value: object) -> str:
     """A code or a status, if it is one word as programs write them, cut to what is worth keeping; else empty."""
     return value[:_WORD_CHARACTERS] if isinstance(value, str) and _WORD.fullmatch(value) else ""
+
+
+def parameter(value: object) -> str:
+    """What an error is about, if it is a parameter's name; else empty."""
+    return value if isinstance(value, str) and _PARAMETER.fullmatch(value) else ""
+
+
+def request_id(value: object) -> str:
+    """What the provider finds the call by in its own log; empty if it does not look like that."""
+    return value if isinstance(value, str) and _REQUEST_ID.fullmatch(value) else ""
