@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import socket
 import time
 import traceback
@@ -113,6 +114,15 @@ def test_a_file_that_is_no_batch_input_is_rejected(provider: Local) -> None:
         upload(provider.api, b"no json\n")
     with pytest.raises(Rejected):
         upload(provider.api, name="requests.txt")
+
+
+def test_a_refusal_tells_status_parameter_and_the_calls_id_and_no_words(provider: Local) -> None:
+    said = {"code": "invalid_value", "message": f"Invalid value: '{PROMPT}'.", "param": "metadata.tags"}
+    provider.server.admin.fault("files.create", "status", status=400, **said)
+    with pytest.raises(Rejected) as caught:
+        upload(provider.api)
+    assert caught.value.code == "invalid_value"
+    assert re.fullmatch(r"\[.*\] \(HTTP 400, parameter metadata\.tags, request req_\w{20,}\)", caught.value.reason)
 
 
 @pytest.mark.parametrize("error", [Rejected("input_gone", "s3://input/a is gone"), RetryLater("S3 is busy")])

@@ -119,7 +119,7 @@ def test_a_provider_that_quotes_in_every_refusal(seen: Seen, capfd: pytest.Captu
     for number, (route, status) in enumerate(REFUSALS):
         another = b"\n" + lines(f"{number}-b").replace(b"5-mini", b"5") if route == "batches.list" else b""
         seen.drop(f"{number}.jsonl", lines(f"{number}-a") + another, rounds=0)
-        seen.stack.openai.fault(route, "status", status=status, code="odd_code", message=ECHO)
+        seen.stack.openai.fault(route, "status", status=status, code="odd_code", message=ECHO, param=PROMPT)
         seen.work()
         seen.stack.openai.clear_faults()
     met = {entry["route"] for entry in seen.stack.openai.journal() if entry.get("fault")}
