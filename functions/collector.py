@@ -31,10 +31,10 @@ def handler(event: dict[str, Any], context: LambdaContext) -> None:
             if not isinstance(message, events.Task) or message.name != "collect":
                 raise ValueError("the collector takes collect tasks only")
             trouble = app().collect(message.key, deadline)
-            telemetry.count(metrics, {telemetry.Metric.COLLECT_TROUBLES: int(trouble is not None)})
-            if trouble and trouble.startswith(poison.QUARANTINED):
-                raise telemetry.GivenUp(trouble)
+            telemetry.count(metrics, telemetry.of_collect(trouble))
+            if trouble and trouble.reason.startswith(poison.QUARANTINED):
+                raise telemetry.GivenUp(trouble.reason)
             if trouble:
-                logger.warning("put off", extra=telemetry.about(message) | {"trouble": trouble})
+                logger.warning("put off", extra=telemetry.about(message) | {"trouble": trouble.reason})
             else:
                 logger.info("collected", extra=telemetry.about(message))

@@ -43,6 +43,6 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         logger.info("redrive", extra={"job_id": event["redrive"], "released": done["released"]})
     tick = app().poll(bootstrap.deadline(context))
     telemetry.count(metrics, telemetry.of_tick(tick))
-    seen: dict[str, Any] = msgspec.to_builtins(tick)
+    seen: dict[str, Any] = msgspec.to_builtins(tick, enc_hook=str)
     (logger.warning if tick.troubles else logger.info)("tick", extra=seen)
     return done | seen

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from batchdrop.core.events import Event
     from batchdrop.core.model import Job
+    from batchdrop.usecases.collect import Trouble
     from batchdrop.usecases.poll import Tick
 
 
@@ -49,7 +50,7 @@ class Metric(StrEnum):
     PROVIDER_CALLS = "ProviderCalls"
     COLLECT_TROUBLES = "CollectTroubles"
     POLL_TROUBLES = "PollTroubles"
-    POLL_MISCONFIGURED = "PollMisconfigured"
+    MISCONFIGURED = "Misconfigured"
     TICKS = "Ticks"
 
 
@@ -77,6 +78,12 @@ def of_plan(job: Job | None) -> dict[Metric, int]:
     return {Metric.JOBS_STARTED: state is JobState.RUNNING, Metric.JOBS_FAILED: state is JobState.FAILED}
 
 
+def of_collect(trouble: Trouble | None) -> dict[Metric, int]:
+    """What a message to the collector came to, in counts."""
+    of_operator = trouble is not None and trouble.misconfigured
+    return {Metric.COLLECT_TROUBLES: trouble is not None, Metric.MISCONFIGURED: of_operator}
+
+
 def of_tick(tick: Tick) -> dict[Metric, int]:
     """A tick in counts."""
     return {
@@ -96,7 +103,7 @@ def of_tick(tick: Tick) -> dict[Metric, int]:
         Metric.ITEMS_PARKED: tick.parked,
         Metric.PROVIDER_CALLS: tick.calls,
         Metric.POLL_TROUBLES: len(tick.troubles),
-        Metric.POLL_MISCONFIGURED: tick.misconfigured,
+        Metric.MISCONFIGURED: tick.misconfigured,
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from batchdrop.core.errors import RetryLater
+from batchdrop.core.errors import Misconfigured, RetryLater
 from batchdrop.core.housekeeping import Looking
 from batchdrop.core.model import Batch, Key
 from batchdrop.core.states import BatchState
@@ -187,7 +187,29 @@ def test_trouble_with_one_batch_keeps_no_other_from_being_seen(world: World) -> 
     world.api.script("page", RetryLater("down"))
     world.api.script("retrieve", RetryLater("odd"))
     seen = observe(world)(batches, Budget(FakeDeadline()))
-    assert (seen.troubles, seen.ended, seen.unseen, seen.place) == (("down", "odd"), 6, 0, None)
+    assert (told(seen), seen.ended, seen.unseen, seen.place) == (["down", "odd"], 6, 0, None)
+
+
+def test_a_call_that_is_forbidden_hides_no_other_batch_and_is_the_operators_to_mend(world: World) -> None:
+    batches = [world.in_flight(number) for number in range(1, 8)]
+    world.clock.advance(minutes=1)
+    for batch in batches:
+        world.api.finish(batch.openai_batch_id or "")
+    forbidden = Misconfigured("permission_denied", "no")
+    world.api.script("page", forbidden)
+    world.api.script("retrieve", forbidden)
+    seen = observe(world)(batches, Budget(FakeDeadline()))
+    assert (seen.troubles, seen.ended, seen.unseen) == ((forbidden,) * 2, 6, 0)
+
+
+def test_a_key_that_is_refused_is_not_tried_on_every_batch(world: World) -> None:
+    batches = [world.in_flight(number) for number in range(1, 4)]
+    for method in ("page", "retrieve"):
+        world.api.script(method, Misconfigured("invalid_api_key", "no"))
+    world.api.calls.clear()
+    with pytest.raises(Misconfigured):
+        observe(world)(batches, Budget(FakeDeadline()))
+    assert world.api.calls.total() == 1
 
 
 def test_where_nothing_answers_a_look_is_given_up_and_the_next_one_goes_on_from_there(world: World) -> None:
@@ -197,5 +219,9 @@ def test_where_nothing_answers_a_look_is_given_up_and_the_next_one_goes_on_from_
         world.api.script("retrieve", RetryLater("down"), call=call - 1)
     world.api.page_size = 10
     first = observe(world)(batches, Budget(FakeDeadline()))
-    assert (first.troubles, first.unseen) == (("down",) * 3, 18)
+    assert (told(first), first.unseen) == (["down"] * 3, 18)
     assert first.place
+
+
+def told(seen: Observed) -> list[str]:
+    return list(map(str, seen.troubles))

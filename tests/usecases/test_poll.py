@@ -232,7 +232,7 @@ def test_what_the_operator_must_mend_is_counted_though_nothing_is_blocked_for_it
         world.api.script("page", Misconfigured("invalid_api_key", "revoked"), call=call)
     seen = tick(world)
     assert (seen.blocked, seen.misconfigured) == (0, 2), "by the look and by the audit"
-    assert of_tick(seen)[Metric.POLL_MISCONFIGURED] == 2
+    assert of_tick(seen)[Metric.MISCONFIGURED] == 2
 
 
 def test_a_provider_that_is_down_is_not_the_operators_to_mend(world: World) -> None:

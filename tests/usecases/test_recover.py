@@ -88,8 +88,9 @@ def test_a_batch_that_shows_up_behind_the_fence_is_adopted_after_all(world: Worl
 def test_a_delete_whose_answer_was_lost_still_counts_as_our_fence(world: World) -> None:
     batch = lost(world, made=False)
     world.clock.advance(SETTLE)
-    world.api.script("delete_file", RetryLater("reset"), after=True)
-    assert recover(world, batch) == Recovered(open=1, troubles=("reset",))
+    reset = RetryLater("reset")
+    world.api.script("delete_file", reset, after=True)
+    assert recover(world, batch) == Recovered(open=1, troubles=(reset,))
     assert recover(world, batch) == Recovered(requeued=1)
 
 
@@ -100,9 +101,10 @@ def test_a_fence_that_fails_keeps_no_other_batch_from_being_adopted(world: World
     world.api.create(file_id=file_id, endpoint="/v1/x", completion_window="24h", metadata={})
     now = world.clock.now()
     adoptable = world.batch(2, BatchState.CREATING, file_id=file_id, intent_at=now, lease_until=now)
-    world.api.script("delete_file", Misconfigured("forbidden", "no files may be deleted"))
+    forbidden = Misconfigured("permission_denied", "no files may be deleted")
+    world.api.script("delete_file", forbidden)
     seen = look_for(world, world.read(poisoned.key), world.read(adoptable.key))
-    assert seen == Recovered(adopted=1, open=1, troubles=("forbidden: no files may be deleted",))
+    assert seen == Recovered(adopted=1, open=1, troubles=(forbidden,))
     assert world.read(adoptable.key).state is BatchState.IN_FLIGHT
 
 

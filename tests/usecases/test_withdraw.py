@@ -22,8 +22,9 @@ def test_a_cancel_that_fails_keeps_no_other_batch_from_being_stopped() -> None:
     for number in range(1, 4):
         world.in_flight(number)
     for _ in range(2):
-        world.api.script("cancel", RetryLater("this one cannot be stopped now"))
-        assert withdrawn(world).troubles == ("this one cannot be stopped now",)
+        trouble = RetryLater("this one cannot be stopped now")
+        world.api.script("cancel", trouble)
+        assert withdrawn(world).troubles == (trouble,)
     assert [batch.status for batch in world.api.batches.values()] == ["validating", "cancelling", "cancelling"]
     assert withdrawn(world) == Withdrawn(sent=1)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.errors import BatchdropError, Misconfigured, Rejected, RetryLater
 from batchdrop.core.lifecycle import ENDED_STATUSES
 from batchdrop.core.model import Batch, Key
 from batchdrop.core.states import BatchState
@@ -66,7 +66,7 @@ class Audited:
     orphans: int = 0
     cancelled: int = 0
     strays: int = 0
-    troubles: list[str] = field(default_factory=list)
+    troubles: list[BatchdropError] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +170,8 @@ class _Judge:
             try:
                 with suppress(Rejected):  # it has ended meanwhile
                     self.api.cancel(remote.id)
-            except RetryLater as trouble:
-                self.found.troubles.append(str(trouble))
+            except (RetryLater, Misconfigured) as trouble:
+                self.found.troubles.append(trouble)
             else:
                 self.found.cancelled += 1
 

@@ -20,11 +20,19 @@ STEP_SECONDS = 300.0
 INPUT_GONE = "input_gone"
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why a step could not be done now, and whether it is the operator's to mend."""
+
+    reason: str
+    misconfigured: bool = False
+
+
 @dataclass(frozen=True)
 class Collect:
     """The collector's one entry. A message that is late, doubled or about nothing does no harm.
 
-    A call answers why it could not go on now, None if nothing was in the way: the poller sends what is overdue again.
+    A call answers what kept it from going on now, None if nothing did: the poller sends what is overdue again.
     """
 
     ledger: Ledger
@@ -34,14 +42,15 @@ class Collect:
     assemble: Assemble
     clean: Clean
 
-    def __call__(self, key: Key, deadline: Deadline) -> str | None:
+    def __call__(self, key: Key, deadline: Deadline) -> Trouble | None:
         try:
             item = self._collect(key, deadline)
         except Rejected as refusal:
-            return self._give_up(key.job_id, refusal)
+            return Trouble(self._give_up(key.job_id, refusal))
         except (RetryLater, Misconfigured) as trouble:
-            return str(trouble)
-        return self._why_given_up(item)
+            return Trouble(str(trouble), isinstance(trouble, Misconfigured))
+        given_up = self._why_given_up(item)
+        return Trouble(given_up) if given_up else None
 
     def _why_given_up(self, item: AnyItem | None) -> str | None:
         """Whoever hands this message over shall not take it for done: it is for the dead-letter queue."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Iterable
 
+    from batchdrop.core.errors import BatchdropError
     from batchdrop.core.housekeeping import Looking
     from batchdrop.core.model import Batch
     from batchdrop.ports import BatchApi, Clock, Ledger, Messages, RemoteBatch
@@ -41,7 +42,7 @@ class Observed:
     unknown: tuple[str, ...] = ()  #: ids that the provider says it does not know
     unseen: int = 0
     odd_statuses: tuple[str, ...] = ()
-    troubles: tuple[str, ...] = ()
+    troubles: tuple[BatchdropError, ...] = ()
     place: Looking | None = None
 
 

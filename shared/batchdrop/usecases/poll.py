@@ -69,9 +69,9 @@ class Tick:
     troubles: list[str] = field(default_factory=list)
     misconfigured: int = 0
 
-    def note(self, trouble: BatchdropError) -> None:
-        self.troubles.append(str(trouble))
-        self.misconfigured += isinstance(trouble, Misconfigured)
+    def note(self, *troubles: BatchdropError) -> None:
+        self.troubles += map(str, troubles)
+        self.misconfigured += sum(isinstance(trouble, Misconfigured) for trouble in troubles)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,19 +135,19 @@ class Poll:
             seen = self.observe()([*flying, *lost], share, is_round=turn.audits, place=place)
         tick.ended, tick.unseen = seen.ended, seen.unseen
         tick.odd_statuses, tick.unknown_batches = seen.odd_statuses, seen.unknown
-        tick.troubles += seen.troubles
+        tick.note(*seen.troubles)
         self.housekeep.note_look(turn, seen.place, budget.deadline)
 
     def _recover(self, lost: Sequence[Batch], tick: Tick, budget: Budget) -> None:
         if lost:
             tick.recovered = self.recover()(lost, budget)
-            tick.troubles += tick.recovered.troubles
+            tick.note(*tick.recovered.troubles)
 
     def _withdraw(self, found: OpenItems, stopped: Sequence[Batch], tick: Tick, budget: Budget) -> None:
         tick.expired = self.expire(found.jobs.values())
         if stopped:
             tick.withdrawn = self.withdraw()(found.jobs, stopped, budget)
-            tick.troubles += tick.withdrawn.troubles
+            tick.note(*tick.withdrawn.troubles)
 
     def _admit(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
         if found.in_state(BatchState.QUEUED):
@@ -160,8 +160,9 @@ class Poll:
     def _housekeep(self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget) -> None:
         kept = self.housekeep(turn, found.jobs.values(), found.batches, budget)
         tick.swept, tick.audited = kept.swept, kept.audited
-        tick.troubles += kept.troubles + kept.audited.troubles
+        tick.troubles += kept.troubles
         tick.misconfigured += kept.misconfigured
+        tick.note(*kept.audited.troubles)
 
     def _report(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
         most = len(tick.troubles) + TROUBLES

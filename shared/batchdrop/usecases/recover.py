@@ -42,7 +42,7 @@ class Recovered:
     requeued: int = 0
     doubles: int = 0
     open: int = 0
-    troubles: tuple[str, ...] = ()
+    troubles: tuple[BatchdropError, ...] = ()
 
 
 @dataclass(slots=True)
@@ -62,14 +62,14 @@ class _Look:
     adopted: int = 0
     requeued: int = 0
     doubles: int = 0
-    troubles: list[str] = field(default_factory=list)
+    troubles: list[BatchdropError] = field(default_factory=list)
 
     def step(self, work: Callable[[], None]) -> None:
         """One batch's trouble is no other's."""
         try:
             work()
         except BatchdropError as trouble:
-            self.troubles.append(str(trouble))
+            self.troubles.append(trouble)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.housekeeping import Looking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from batchdrop.core.errors import BatchdropError
     from batchdrop.core.model import Batch
     from batchdrop.ports import BatchApi, BatchPage, RemoteBatch
     from batchdrop.usecases.budget import Budget
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 FEW, MANY = 2, 16
 #: Calls that fail before a look is given up; one batch that cannot be shown keeps no other from being seen.
 TROUBLES = 3
+#: What a key may not do with the list, or with one batch, says nothing of the others; all else is true of every call.
+_OF_ONE_CALL = frozenset({"permission_denied"})
 #: Where no batch was seen yet.
 START = Looking(2**63)
 
@@ -50,7 +53,7 @@ class Walk:
     alone: int = 0
     due: dict[str, Batch] = field(default_factory=dict)
     began: Looking = START
-    troubles: list[str] = field(default_factory=list)
+    troubles: list[BatchdropError] = field(default_factory=list)
 
     @classmethod
     def resumed(cls, walk: Walk, place: Looking) -> Walk:
@@ -70,8 +73,10 @@ class Walk:
                 return False
             try:
                 self._go_on(following)
-            except RetryLater as trouble:
-                self.troubles.append(str(trouble))
+            except (RetryLater, Misconfigured) as trouble:
+                if isinstance(trouble, Misconfigured) and trouble.code not in _OF_ONE_CALL:
+                    raise
+                self.troubles.append(trouble)
         return True
 
     def _go_on(self, following: Batch) -> None:

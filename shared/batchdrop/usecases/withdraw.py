@@ -34,7 +34,7 @@ class Withdrawn:
 
     retired: int = 0
     sent: int = 0
-    troubles: tuple[str, ...] = ()
+    troubles: tuple[BatchdropError, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Withdraw:
         time = budget.share()
         retired = sum(self._drop(jobs[batch.job_id], batch) for batch in batches if time.remaining() > 0)
         sent = 0
-        troubles: list[str] = []
+        troubles: list[BatchdropError] = []
         # Those that were never told come first: one that does not stop must not keep another from being told.
         for batch in sorted(filter(self._is_to_be_told, batches), key=lambda batch: str(batch.cancel_sent_at or "")):
             if len(troubles) >= TROUBLES or not budget.take():
@@ -62,7 +62,7 @@ class Withdraw:
             try:
                 sent += self._tell(batch)
             except BatchdropError as trouble:
-                troubles.append(str(trouble))
+                troubles.append(trouble)
         return Withdrawn(retired, sent, tuple(troubles))
 
     def _drop(self, job: Job, batch: Batch) -> bool:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from batchdrop.core.errors import Misconfigured
 from batchdrop.core.model import Job, Key
 from batchdrop.core.states import BatchState, JobState
+from batchdrop.telemetry import Metric, of_collect
+from batchdrop.usecases.collect import Trouble
 from tests.fakes.answers import answer
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting.world import World, ids, rows, usage_of
@@ -141,3 +144,15 @@ def test_a_dead_call_is_not_in_the_way_of_the_next_for_longer_than_its_lease(wor
     world.collect(batch)
 
     assert world.job(job).state is JobState.COMPLETED
+
+
+def test_a_key_that_is_refused_here_is_counted_where_the_alarm_looks(world: World) -> None:
+    _, [batch] = world.run(["a"])
+    world.finish(batch)
+    world.api.script("download", Misconfigured("invalid_api_key", "no"))
+    refused = world.collector()(batch.key, FakeDeadline())
+    assert refused == Trouble("invalid_api_key: no", misconfigured=True)
+    assert of_collect(refused)[Metric.MISCONFIGURED] == 1
+    busy = Trouble("busy")
+    assert (of_collect(busy)[Metric.MISCONFIGURED], of_collect(busy)[Metric.COLLECT_TROUBLES]) == (0, 1)
+    assert world.collect(batch) is None

@@ -179,7 +179,8 @@ class World:
 
     # look
     def collect(self, item: AnyItem | Key, deadline: float = 900) -> str | None:
-        return self.collector()(item if isinstance(item, Key) else item.key, FakeDeadline(deadline))
+        trouble = self.collector()(item if isinstance(item, Key) else item.key, FakeDeadline(deadline))
+        return trouble.reason if trouble else None
 
     def fetch(self, batch: Batch) -> bool:
         """The first step alone."""
