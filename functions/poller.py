@@ -2,7 +2,8 @@
 
 ``{"cancel": "<job id>"}`` stops a job first, ``{"redrive": "<job id>"}`` has what was put aside tried again. The
 answer begins with what came of it: ``cancelled``, ``released``.
-``{"poke": true}``, which our functions send, may be left to another tick.
+``{"poke": true}``, which our functions send, may be left to another tick. What is not understood is answered with
+``error``, and there is no tick.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchdrop import bootstrap, telemetry
+from batchdrop.core import events
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -30,17 +32,23 @@ def app() -> bootstrap.App:
 @metrics.log_metrics
 @logger.inject_lambda_context
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    if "poke" in event and not app().heeds_poke():
+    try:
+        look = events.asked(event)
+    except ValueError as error:
+        telemetry.no_tick(metrics)
+        logger.warning("not understood")
+        return {"error": str(error)}
+    if look.poke and not app().heeds_poke():
         telemetry.no_tick(metrics)
         logger.info("another tick was just made")
         return {}
     done: dict[str, Any] = {}
-    if "cancel" in event:
-        done["cancelled"] = app().cancel(event["cancel"])
-        logger.info("cancel", extra={"job_id": event["cancel"], **done})
-    if "redrive" in event:
-        done["released"] = app().release(event["redrive"])
-        logger.info("redrive", extra={"job_id": event["redrive"], "released": done["released"]})
+    if look.cancel:
+        done["cancelled"] = app().cancel(look.cancel)
+        logger.info("cancel", extra={"job_id": look.cancel, **done})
+    if look.redrive:
+        done["released"] = app().release(look.redrive)
+        logger.info("redrive", extra={"job_id": look.redrive, "released": done["released"]})
     tick = app().poll(bootstrap.deadline(context))
     telemetry.count(metrics, telemetry.of_tick(tick))
     seen: dict[str, Any] = msgspec.to_builtins(tick, enc_hook=str)

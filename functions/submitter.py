@@ -41,9 +41,10 @@ def take(message: events.Event, deadline: Deadline) -> None:
     match message:
         case events.Dropped() if not app().serves(message):
             logger.warning("not ours", extra=telemetry.about(message) | {"account": message.account})
-        case events.Dropped() if naming.to_cancel(message.key):
+        case events.Dropped() if message.key.endswith(naming.CANCEL):
             stopped = app().cancel.dropped(message.bucket, message.key, message.version_id)
-            logger.info("cancel", extra=telemetry.about(message) | {"cancelled": stopped})
+            log, word = (logger.info, "cancel") if stopped else (logger.warning, "nothing to cancel")
+            log(word, extra=telemetry.about(message) | {"cancelled": stopped})
         case events.Dropped():
             planned(message, app().plan(message.bucket, message.key, message.version_id, deadline))
         case events.Task(name="plan"):

@@ -140,13 +140,14 @@ class App:
     def plan(self) -> Plan:
         settings, ports = self.settings, self.ports
         batch = Limits(settings.max_requests_per_batch, settings.max_bytes_per_batch)
+        given = settings.options, settings.input_bucket, settings.completion_windows
         return Plan(
             ports.ledger,
             ports.objects,
             ports.messages,
             ports.clock,
             ports.prices,
-            open=Open(ports.ledger, ports.objects, ports.clock, settings.options, settings.input_bucket),
+            open=Open(ports.ledger, ports.objects, ports.clock, *given),
             stage=Stage(ports.objects, settings.work_bucket, batch),
             announce=self.announce,
         )

@@ -71,6 +71,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def completion_windows(self) -> tuple[str, ...]:
+        """Those that the provider takes; empty where only it knows."""
+        return options.windows(urlsplit(self.openai_base_url).hostname or "")
+
+    @property
     def token_limits(self) -> Mapping[str, int]:
         """``EnqueuedTokenLimits``: tokens by model, "*" for all others."""
         return allowance.configured(self.enqueued_limits)
@@ -79,6 +84,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         url = urlsplit(self.openai_base_url)
         if url.scheme != "https" and not (url.scheme == "http" and url.hostname in _LOOPBACK):
             raise Misconfigured("invalid_setting", "OPENAI_BASE_URL must be https, or http on loopback")
+        if (known := self.completion_windows) and self.completion_window not in known:
+            raise Misconfigured("invalid_setting", f"COMPLETION_WINDOW must be {' or '.join(known)} at {url.hostname}")
         if len({self.input_bucket, self.output_bucket, self.work_bucket}) < len(_BUCKETS):
             raise Misconfigured(
                 "invalid_setting",

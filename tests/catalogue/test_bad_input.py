@@ -192,7 +192,9 @@ ROWS = [
     refused("another's: Anthropic", jsonl(ANTHROPIC), NOT, "Anthropic"),
     refused("another's: Gemini", jsonl(GEMINI), NOT, "Gemini"),
     refused("another's: Bedrock", jsonl(BEDROCK), NOT, "Bedrock"),
-    refused("bodies alone", jsonl(b'{"model":"m","messages":[]}'), NOT, "Wrap each"),
+    refused("bodies alone", jsonl(b'{"model":"m","messages":[]}'), NOT, '"/v1/chat/completions", "body": {...}'),
+    refused("bodies alone, input", jsonl(b'{"model":"m","input":"x"}'), NOT, '"/v1/responses", "body": {...}'),
+    refused("bodies alone, prompt", jsonl(b'{"model":"m","prompt":"x"}'), NOT, '"/v1/completions", "body": {...}'),
 ]
 
 

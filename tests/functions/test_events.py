@@ -118,3 +118,32 @@ def test_the_poller_stops_a_job_by_its_id(stack: Stack) -> None:
     assert stack.call("poller", event("poller-cancel") | {"cancel": job_id})["cancelled"] is True
     assert stack.run("reviews/sample")["state"] == "cancelled"
     assert {line["code"] for line in stack.lines("reviews/sample.errors.jsonl")} >= {"cancelled"}
+
+
+@pytest.mark.parametrize(
+    ("event", "says"),
+    [
+        ({"cancel": 1}, "'cancel' is no job id. It stands in status.json"),
+        ({"cancel": ""}, "'cancel' is no job id"),
+        ({"redrive": ["x"]}, "'redrive' is no job id"),
+        ({"cancle": "reviews-000000000000"}, 'knows no \'cancle\'. Send {"cancel": "<job id>"}'),
+        (["x"], "no JSON object"),
+        ("cancel", "no JSON object"),
+    ],
+)
+def test_what_the_poller_does_not_understand_is_answered_and_not_taken_for_a_look(
+    stack: Stack, event: Any, says: str
+) -> None:
+    answer = stack.call("poller", event)
+    assert list(answer) == ["error"]
+    assert says in answer["error"]
+    assert stack.items() == []
+
+
+@pytest.mark.parametrize("key", ["nobody.jsonl.cancel", "x.txt.cancel"])
+def test_a_cancel_object_that_stops_nothing_is_told_in_the_log(stack: Stack, key: str) -> None:
+    stack.drop(key, b"")
+    body = json.dumps({"task": "drop", "bucket": INPUT, "key": key})
+    stack.call("submitter", {"Records": [{"body": body}]})
+    warned = [line for line in map(json.loads, stack.log.getvalue().splitlines()) if line["level"] == "WARNING"]
+    assert [(line["message"], line["key"], line["cancelled"]) for line in warned] == [("nothing to cancel", key, 0)]

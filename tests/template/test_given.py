@@ -80,17 +80,22 @@ def test_there_is_no_rule_for_a_bucket_of_ours(template: Template) -> None:
 
 def test_one_bucket_for_both_is_refused_before_anything_is_made(template: Template) -> None:
     """A cycle: results would be run."""
-    (rule,) = template.document["Rules"].values()
-    (assertion,) = rule["Assertions"]
+    assert refused(template, ExistingInputBucket="one", ExistingOutputBucket="one")
+    assert not refused(template, ExistingInputBucket="one", ExistingOutputBucket="two")
+    assert not refused(template, ExistingInputBucket="one")
+    assert not refused(template)
 
-    def refused(**parameters: str) -> bool:
-        given = Template(template.document, parameters)
-        return given.judge(rule["RuleCondition"]) and not given.judge(assertion["Assert"])
 
-    assert refused(ExistingInputBucket="one", ExistingOutputBucket="one")
-    assert not refused(ExistingInputBucket="one", ExistingOutputBucket="two")
-    assert not refused(ExistingInputBucket="one")
-    assert not refused()
+def test_a_completion_window_that_openai_does_not_take_is_refused_before_anything_is_made(template: Template) -> None:
+    assert refused(template, CompletionWindow="48h")
+    assert not refused(template, CompletionWindow="48h", OpenAIBaseUrl="https://api.novita.ai/openai/v1")
+
+
+def refused(template: Template, **parameters: str) -> bool:
+    """Whether a rule of the template is broken."""
+    given = Template(template.document, parameters)
+    rules = [rule for rule in template.document["Rules"].values() if given.judge(rule["RuleCondition"])]
+    return not all(given.judge(one["Assert"]) for rule in rules for one in rule["Assertions"])
 
 
 def plan_queue_policy(template: Template) -> list[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 
 from batchdrop.core.errors import Rejected
 from batchdrop.core.model import InvalidLines, Options, Priority
-from batchdrop.core.options import options
+from batchdrop.core.options import options, windows
 
 
 def test_without_metadata_the_stacks_options_hold() -> None:
@@ -65,3 +65,27 @@ def test_a_value_that_an_option_cannot_have_is_refused_by_name(name: str, value:
 
 def test_a_job_may_lift_the_stacks_cap() -> None:
     assert options({"max-cost-usd": "None"}, Options(max_cost_usd=Decimal(5))).max_cost_usd is None
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("api.openai.com", ("24h",)),
+        ("eu.api.openai.com", ("24h",)),
+        ("mine.openai.azure.com", ("24h",)),
+        ("api.groq.com", ()),
+        ("notapi.openai.com", ()),
+        ("127.0.0.1", ()),
+    ],
+)
+def test_openai_and_azure_take_one_completion_window_and_others_say_for_themselves(
+    host: str, known: tuple[str, ...]
+) -> None:
+    assert windows(host) == known
+
+
+def test_a_completion_window_that_the_provider_does_not_take_is_refused_before_anything_is_bought() -> None:
+    assert options({"completion-window": "48h"}, Options()).completion_window == "48h"
+    with pytest.raises(Rejected, match=r"wrong completion-window.*It must be 24h, which is all") as refused:
+        options({"completion-window": "48h"}, Options(), ("24h",))
+    assert refused.value.code == "invalid_option"

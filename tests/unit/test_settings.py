@@ -64,6 +64,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("PRICE_PROVIDER", "acme"),
         ("OPENAI_BASE_URL", "http://example.com/v1"),
         ("OPENAI_BASE_URL", "file:///etc/passwd"),
+        ("COMPLETION_WINDOW", "48h"),
         ("OUTPUT_BUCKET", "in"),
         ("WORK_BUCKET", "in"),
         ("WORK_BUCKET", "out"),

@@ -20,6 +20,7 @@ _UNPACK = "Unpack it, and drop the .jsonl file in it, plain or as gzip."
 _UTF8 = "Save it as UTF-8."
 _FLATTEN = "Write each of its objects on a line of its own: jq -c '.[]'."
 _WRAP = 'Wrap each: {"custom_id": ..., "method": "POST", "url": "/v1/chat/completions", "body": {...}}.'
+_WRAP_INPUT = _WRAP.replace("chat/completions", "responses") + ' For embeddings the url is "/v1/embeddings".'
 _TRANSLATE = "Translate it to OpenAI's batch format. " + _WRAP
 
 _MAGIC = {
@@ -79,8 +80,8 @@ SHAPES = {
     "error": Kind("a result, not a request", "Drop the requests that it came from."),
     "messages": Kind("a body alone ('messages')", _WRAP),
     "contents": Kind("a body for Gemini ('contents')", _TRANSLATE),
-    "prompt": Kind("a body alone ('prompt')", _WRAP),
-    "input": Kind("a body alone ('input')", _WRAP),
+    "prompt": Kind("a body alone ('prompt')", _WRAP.replace("chat/", "")),
+    "input": Kind("a body alone ('input')", _WRAP_INPUT),
 }
 
 

@@ -1,7 +1,8 @@
-"""What reaches a function through a queue: S3's own notifications, EventBridge's, and the poller's messages."""
+"""What functions are called with: S3's notifications, EventBridge's, the poller's messages, and what it is asked."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
@@ -35,7 +36,40 @@ class Task:
     key: Key
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a call of the poller asks for besides a tick: ids of jobs to stop, or to have tried again.
+
+    ``poke``: another tick will do as well.
+    """
+
+    cancel: str | None = None
+    redrive: str | None = None
+    poke: bool = False
+
+
 Event = Dropped | Task
+
+_JOB_ID = re.compile(r"[a-z0-9-]{1,64}")
+_ASK = 'Send {"cancel": "<job id>"}, {"redrive": "<job id>"}, or {} for a look.'
+
+
+def asked(event: object) -> Look:
+    """What the poller is called for: by the schedule, by our functions, or by a person, who may mistype.
+
+    ``ValueError`` says what is wrong and what to send.
+    """
+    if not isinstance(event, dict):
+        raise ValueError(f"The event is no JSON object. {_ASK}")  # noqa: TRY004 - bad data, not a bad argument
+    if "source" in event:  # a schedule's own words
+        return Look()
+    if unknown := sorted(event.keys() - {"cancel", "redrive", "poke"}):
+        raise ValueError(f"The poller knows no {unknown[0][:40]!r}. {_ASK}")
+    for name in ("cancel", "redrive"):
+        value = event.get(name, "x")
+        if not isinstance(value, str) or not _JOB_ID.fullmatch(value):
+            raise ValueError(f"{name!r} is no job id. It stands in status.json and in the table. {_ASK}")
+    return Look(event.get("cancel"), event.get("redrive"), "poke" in event)
 
 
 def parse(body: str) -> list[Event]:

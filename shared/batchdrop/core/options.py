@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from batchdrop.core import limits
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected
 from batchdrop.core.model import InvalidLines, Options, Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
 APIS = ("default",)
 MOST_ATTEMPTS = 100
@@ -21,8 +22,15 @@ NO_CAP = "none"
 _WINDOW = re.compile(r"[1-9]\d{0,3}[mhd]")
 
 
-def options(metadata: Mapping[str, str], defaults: Options) -> Options:
+def windows(host: str) -> tuple[str, ...]:
+    """The completion windows that a provider takes; empty where only it knows."""
+    return next((known for name, known in limits.WINDOWS.items() if host == name or host.endswith("." + name)), ())
+
+
+def options(metadata: Mapping[str, str], defaults: Options, windows: Collection[str] = ()) -> Options:
     """``metadata``: the object's own, keys in lower case; keys that are not options are other tools' and ignored.
+
+    ``windows``: the completion windows that the provider takes, where that is known.
 
     ``Rejected("invalid_option")`` for a value that an option cannot have, and for ``max_cost_usd`` or ``MaxCostUSD``:
     a cap that is ignored costs money.
@@ -31,6 +39,9 @@ def options(metadata: Mapping[str, str], defaults: Options) -> Options:
         if name := _LETTERS.get(_letters(key)):
             raise Rejected(*said("invalid_option.name", given=key, name=name))
     given = {name: read(name, metadata[name].strip()) for name, read in _READERS.items() if name in metadata}
+    asked = given.get("completion-window")
+    if asked and windows and asked not in windows:
+        raise _wrong("completion-window", f"{' or '.join(windows)}, which is all that the provider takes")
     return msgspec.structs.replace(defaults, **{name.replace("-", "_"): value for name, value in given.items()})
 
 
@@ -50,7 +61,7 @@ def _max_attempts(name: str, value: str) -> int:
 def _completion_window(name: str, value: str) -> str:
     if _WINDOW.fullmatch(value):
         return value
-    raise _wrong(name, "a time such as 24h; OpenAI takes 24h alone")
+    raise _wrong(name, "a time such as 24h")
 
 
 def _api(name: str, value: str) -> str:

@@ -34,13 +34,17 @@ class Opened(NamedTuple):
 
 @dataclass(frozen=True)
 class Open:
-    """``defaults``: the stack's options, for what an object does not say. ``bucket``: the only one we serve."""
+    """``defaults``: the stack's options, for what an object does not say. ``bucket``: the only one we serve.
+
+    ``windows``: the completion windows that the provider takes, where that is known.
+    """
 
     ledger: Ledger
     objects: ObjectStore
     clock: Clock
     defaults: Options
     bucket: str
+    windows: tuple[str, ...] = ()
 
     def __call__(self, bucket: str, key: str, version_id: str | None) -> Opened | None:
         """The job of this version, ``planning`` or born ``failed`` if it is new. None: no input, or gone already."""
@@ -81,7 +85,7 @@ class Open:
             _check(info, version_id)
             self._refuse_cancelled(info)
             self._refuse_duplicate(job, newest)
-            return _job(info, version_id, options(info.metadata, self.defaults), now)
+            return _job(info, version_id, options(info.metadata, self.defaults, self.windows), now)
         except Rejected as error:
             return _failed(job, error, now)
 
