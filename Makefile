@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate
 export UV_PYTHON_DOWNLOADS := never
+# Without bytecode every process of the tests compiles anew all that it imports: half of their time.
+unexport PYTHONDONTWRITEBYTECODE
 
 # A python3.13 on the path may be a shim that fails, so candidates are run, not looked up.
 define FIND_PYTHON

@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 from moto import mock_aws
 
-from tests import moto_s3
+from tests import moto_dynamodb, moto_s3
 from tests.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ os.environ |= {
 
 # moto begins a session anew for each test, and each would read the services' descriptions anew: half of such a test.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+moto_dynamodb.mend()
 
 
 @pytest.fixture

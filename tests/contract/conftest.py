@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -12,6 +14,9 @@ from batchdrop.adapters.dynamodb import DynamoDBTable
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.ledger.table import Table
 from tests.fakes.table import InMemoryTable
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 SCHEMA = {
     "TableName": "batchdrop",
@@ -39,9 +44,15 @@ SCHEMA = {
 @pytest.fixture
 def dynamodb() -> Iterator[Table]:
     with mock_aws():
-        client = boto3.client("dynamodb", region_name="us-east-1")
+        client = _client()
         client.create_table(**SCHEMA)  # type: ignore[arg-type]
         yield DynamoDBTable(client, "batchdrop")
+
+
+@functools.cache
+def _client() -> DynamoDBClient:
+    # A quarter of a second each; what it is asked reaches the mock that is in force.
+    return boto3.client("dynamodb", region_name="us-east-1")
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

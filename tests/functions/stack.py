@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import zipfile
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 ACCOUNT = "123456789012"
 INPUT, OUTPUT, WORK = (f"batchdrop-{name}-{ACCOUNT}" for name in ("input", "output", "work"))
 HANDLERS: tuple[ModuleType, ...] = (submitter, poller, collector)
+#: Made once, a tenth of a second each; what they are asked reaches the mock that is in force.
+_client = functools.cache(boto3.client)
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Context:
 
 class Stack:
     def __init__(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(boto3, "client", _client)
         self.openai = server.admin
         self.s3, self.sqs = boto3.client("s3"), boto3.client("sqs")
         self.dynamodb = boto3.client("dynamodb")

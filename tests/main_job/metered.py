@@ -73,7 +73,7 @@ def run(service: Service, provider: Metered, *, minutes: int = 3_000) -> int:
     service.deliver()
     for minute in range(minutes):
         service.tick()
-        if not list(service.ports.ledger.open_items()):
+        if next(service.ports.ledger.open_items(), None) is None:
             return minute
         provider.look(service.api)
         service.ports.clock.advance(minutes=1)

@@ -103,7 +103,7 @@ class Service:
         self.deliver()
         for _ in range(minutes):
             self.tick()
-            if not list(self.ports.ledger.open_items()):
+            if next(self.ports.ledger.open_items(), None) is None:
                 return
             for batch_id in self.api.open_batches():
                 provider(self.api, batch_id)
