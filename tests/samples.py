@@ -6,7 +6,8 @@ import datetime as dt
 from typing import Any
 
 from batchdrop.core import naming
-from batchdrop.core.model import Batch, Chunk, Cursor, Job, Options, Source, Usage
+from batchdrop.core.model import Batch, Chunk, Cursor, Job, Source, Usage
+from batchdrop.core.options import Options
 from batchdrop.core.states import BatchState, ChunkState, JobState
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, 0, tzinfo=dt.UTC)

@@ -20,7 +20,8 @@ from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.openai_batches import OpenAIBatches
 from batchdrop.core import naming
 from batchdrop.core.housekeeping import Housekeeping, Sweeping
-from batchdrop.core.model import Batch, Job, Options, Source, attributes
+from batchdrop.core.model import Batch, Job, Source, attributes
+from batchdrop.core.options import Options
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import Stack
 

@@ -9,7 +9,7 @@ import msgspec
 
 from batchdrop.core import allowance, limits, options
 from batchdrop.core.errors import Misconfigured
-from batchdrop.core.model import InvalidLines, Options
+from batchdrop.core.options import InvalidLines, Options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,8 @@ from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.ledger.table import Table
 from batchdrop.adapters.ledger.writing import to
 from batchdrop.core.change import Change
-from batchdrop.core.model import Key, Options, Usage
+from batchdrop.core.model import Key, Usage
+from batchdrop.core.options import Options
 from batchdrop.core.pricing import Estimate, Rates
 from batchdrop.core.states import BatchState
 from batchdrop.ports import Fetched

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from batchdrop.core import admission, creates
 from batchdrop.core.admission import Decision, Pace
 from batchdrop.core.allowance import TAKEN_FOR_GRANTED, Allowances, Learned
-from batchdrop.core.model import Batch, Job, Options, Priority
+from batchdrop.core.model import Batch, Job
+from batchdrop.core.options import Options, Priority
 from batchdrop.core.states import BatchState
 from tests import samples
 from tests.samples import NOW

@@ -9,7 +9,8 @@ import pytest
 
 from batchdrop.core import cost
 from batchdrop.core.errors import Rejected
-from batchdrop.core.model import Counts, Job, Options, Usage, attributes, from_attributes
+from batchdrop.core.model import Counts, Job, Usage, attributes, from_attributes
+from batchdrop.core.options import Options
 from batchdrop.core.pricing import Estimate, Price, Rates, dollars
 from tests import samples
 from tests.fakes.prices import price

@@ -5,8 +5,7 @@ from decimal import Decimal
 import pytest
 
 from batchdrop.core.errors import Rejected
-from batchdrop.core.model import InvalidLines, Options, Priority
-from batchdrop.core.options import options, windows
+from batchdrop.core.options import InvalidLines, Options, Priority, options, windows
 
 
 def test_without_metadata_the_stacks_options_hold() -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from batchdrop.core.errors import Misconfigured
-from batchdrop.core.model import InvalidLines, Options
+from batchdrop.core.options import InvalidLines, Options
 from batchdrop.settings import Settings
 
 ENV = {

@@ -11,7 +11,8 @@ import msgspec
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.core import manifest, naming
 from batchdrop.core.cut import Limits
-from batchdrop.core.model import Batch, Chunk, Job, Options, Source
+from batchdrop.core.model import Batch, Chunk, Job, Source
+from batchdrop.core.options import Options
 from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.opening import Open
 from batchdrop.usecases.plan import Plan

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from batchdrop.core.cut import Limits
-from batchdrop.core.model import InvalidLines, Options, Usage
+from batchdrop.core.model import Usage
+from batchdrop.core.options import InvalidLines, Options
 from batchdrop.core.states import BatchState, JobState
 from tests.fakes.clock import FakeDeadline
 from tests.fakes.objects import InMemoryObjects

@@ -9,7 +9,8 @@ import pytest
 
 from batchdrop.core.allowance import Learned
 from batchdrop.core.cut import Limits
-from batchdrop.core.model import Job, Options, Usage
+from batchdrop.core.model import Job, Usage
+from batchdrop.core.options import Options
 from batchdrop.core.pricing import Estimate
 from batchdrop.core.states import JobState
 from tests import samples

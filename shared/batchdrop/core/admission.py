@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batchdrop.core import blocking, creates, crowding, poison
-from batchdrop.core.model import Batch, Job, Priority
+from batchdrop.core.model import Batch, Job
+from batchdrop.core.options import Priority
 from batchdrop.core.room import Rooms
 from batchdrop.core.states import BatchState
 

@@ -8,29 +8,13 @@ byte ranges are half open. ``claim`` counts the invocations that owned an item: 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
-from enum import StrEnum
 from typing import Any, ClassVar
 
 import msgspec
 
+from batchdrop.core.options import Options
 from batchdrop.core.pricing import Estimate, Price
 from batchdrop.core.states import BatchState, ChunkState, JobState
-
-
-class InvalidLines(StrEnum):
-    """What to do about a line that is no request."""
-
-    REPORT = "report"  #: report it, run the rest
-    REJECT = "reject"  #: run nothing
-
-
-class Priority(StrEnum):
-    """Whose batches go first where there is not room for all (``core.admission.SHARES``)."""
-
-    HIGH = "high"
-    NORMAL = "normal"
-    LOW = "low"
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -48,17 +32,6 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     version_id: str | None = None
     first_byte: int
     end_byte: int
-
-
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What a user may choose per job; frozen when the job is planned."""
-
-    invalid_lines: InvalidLines = InvalidLines.REPORT
-    max_attempts: int = 3
-    completion_window: str = "24h"
-    api: str = "default"
-    priority: Priority = Priority.NORMAL
-    max_cost_usd: Decimal | None = None
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):

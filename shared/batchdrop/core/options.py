@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -11,7 +12,6 @@ import msgspec
 from batchdrop.core import limits
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected
-from batchdrop.core.model import InvalidLines, Options, Priority
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -20,6 +20,32 @@ APIS = ("default",)
 MOST_ATTEMPTS = 100
 NO_CAP = "none"
 _WINDOW = re.compile(r"[1-9]\d{0,3}[mhd]")
+
+
+class InvalidLines(StrEnum):
+    """What to do about a line that is no request."""
+
+    REPORT = "report"  #: report it, run the rest
+    REJECT = "reject"  #: run nothing
+
+
+class Priority(StrEnum):
+    """Whose batches go first where there is not room for all (``core.admission.SHARES``)."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What a user may choose per job; frozen when the job is planned."""
+
+    invalid_lines: InvalidLines = InvalidLines.REPORT
+    max_attempts: int = 3
+    completion_window: str = "24h"
+    api: str = "default"
+    priority: Priority = Priority.NORMAL
+    max_cost_usd: Decimal | None = None
 
 
 def windows(host: str) -> tuple[str, ...]:

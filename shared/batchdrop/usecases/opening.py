@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from batchdrop.core import limits, naming
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected, RetryLater
-from batchdrop.core.model import Item, Job, Options
-from batchdrop.core.options import options
+from batchdrop.core.model import Item, Job
+from batchdrop.core.options import Options, options
 from batchdrop.core.states import JobState
 from batchdrop.core.status import is_final
 from batchdrop.ports import ObjectInfo

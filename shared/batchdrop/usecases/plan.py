@@ -13,7 +13,8 @@ from batchdrop.core.allowance import Learned
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.metering import Meter
-from batchdrop.core.model import InvalidLines, Job, Usage
+from batchdrop.core.model import Job, Usage
+from batchdrop.core.options import InvalidLines
 from batchdrop.core.planning import Cutter
 from batchdrop.core.request import Pair
 from batchdrop.core.states import JobState

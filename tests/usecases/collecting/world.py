@@ -12,7 +12,8 @@ import msgspec
 
 from batchdrop.adapters.ledger import TableLedger
 from batchdrop.core import manifest, naming
-from batchdrop.core.model import AnyItem, Batch, Chunk, Counts, Job, Key, Options, Source, Usage, attributes
+from batchdrop.core.model import AnyItem, Batch, Chunk, Counts, Job, Key, Source, Usage, attributes
+from batchdrop.core.options import Options
 from batchdrop.core.states import BatchState, ChunkState, JobState
 from batchdrop.ports import RemoteBatch
 from batchdrop.usecases.announce import Announce
