@@ -97,7 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "max_attempts": (1, 100),
             "settle_seconds": (0, 86_400),
             "create_lease_seconds": (1, 3_600),
-            "max_job_hours": (1, 8_760),
+            "max_job_hours": (1, 336),
             "submit_concurrency": (1, 1_000),
         }
         for name, (low, high) in bounds.items():

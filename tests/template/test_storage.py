@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import pytest
 
+from batchdrop.core import giving_up, limits
 from tests.template.reading import Template, listed
 
 BUCKETS = ("InputBucket", "OutputBucket", "WorkBucket")
@@ -63,6 +66,15 @@ def test_a_bucket_is_reached_over_tls_only(template: Template, name: str) -> Non
 def test_an_upload_that_nobody_finishes_does_not_cost_for_ever(template: Template, name: str) -> None:
     rules = template.properties(name)["LifecycleConfiguration"]["Rules"]
     assert [rule for rule in rules if "AbortIncompleteMultipartUpload" in rule and rule["Status"] == "Enabled"]
+
+
+def test_nothing_is_removed_that_a_job_may_still_need(template: Template) -> None:
+    """Twice ``MaxJobHours``, for planning and for running, and as long again as answers are waited for."""
+    hours = template.document["Parameters"]["MaxJobHours"]["MaxValue"]
+    longest = 2 * dt.timedelta(hours=hours) + giving_up.WITHHELD
+    (rule,) = template.properties("WorkBucket")["LifecycleConfiguration"]["Rules"]
+    assert longest < dt.timedelta(days=rule["ExpirationInDays"])
+    assert longest < dt.timedelta(seconds=limits.UPLOAD_SECONDS_TO_LIVE)
 
 
 def test_what_users_own_is_versioned_and_outlives_the_stack(template: Template) -> None:

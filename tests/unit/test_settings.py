@@ -59,6 +59,7 @@ def test_a_missing_variable_is_named(name: str) -> None:
         ("MAX_REQUESTS_PER_BATCH", "50001"),
         ("INVALID_LINES", "ignore"),
         ("MAX_JOB_HOURS", "0"),
+        ("MAX_JOB_HOURS", "337"),
         ("MAX_COST_USD", ""),
         ("MAX_COST_USD", "ten"),
         ("PRICE_PROVIDER", "acme"),

@@ -19,7 +19,7 @@ class JobState(StrEnum):
 class ChunkState(StrEnum):
     """Where a chunk stands."""
 
-    OPEN = "open"  #: some of its batches are not fetched yet
+    OPEN = "open"  #: some of its batches are not fetched yet; it stays so where its job failed
     COLLECTED = "collected"  #: its part is in the output bucket
 
 
