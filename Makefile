@@ -59,6 +59,7 @@ soak: setup  ## the simulation at length: 200,000 random schedules, more seeds f
 	  $(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
 	@ROW_MB=300 $(BIN)/pytest -q tests/catalogue/test_results.py
 	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
+	@CROWDED_TIMES=50 $(BIN)/pytest -q tests/functions/test_token_limit.py
 
 fuzz: setup  ## 20,000 random files with some 150,000 lines through the planning; some five minutes. FILES=, FROM=
 	@FUZZED_FROM=$(or $(FROM),1) FUZZED_FILES=$(or $(FILES),20000) $(BIN)/pytest -q tests/catalogue/test_fuzz.py

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from batchdrop.core import retrying
 from tests.functions.stack import INPUT, Stack
 
-MODEL, LIMIT = "gpt-4o-mini", 9_000
+MODEL, LIMIT = "gpt-4o-mini", 90_000
+#: How often the limit goes into the file: fifty in ``make soak``.
+TIMES = int(os.environ.get("CROWDED_TIMES", "5"))
 
 
 @pytest.fixture
@@ -21,7 +24,7 @@ def crowded(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     stack.openai.configure(token_limits={})
 
 
-def file_of(tokens: int, each: int = 900) -> bytes:
+def file_of(tokens: int, each: int = 9_000) -> bytes:
     def line(number: int) -> str:
         body = {"model": MODEL, "input": "word" * each}
         return json.dumps({"custom_id": f"r-{number}", "method": "POST", "url": "/v1/responses", "body": body}) + "\n"
@@ -39,13 +42,14 @@ def refused(stack: Stack) -> int:
     return sum(batch["status"] == "failed" for batch in stack.openai.batches())
 
 
-def test_a_file_of_five_times_the_limit_meets_it_once_and_no_request_fails(crowded: Stack) -> None:
-    drop(crowded, file_of(5 * LIMIT))
-    counts = crowded.run("a", ticks=100)["counts"]
-    assert (counts["total"], counts["completed"], counts["failed"]) == (50, 50, 0)
+def test_a_file_of_many_times_the_limit_meets_it_once_and_no_request_fails(crowded: Stack) -> None:
+    drop(crowded, file_of(TIMES * LIMIT))
+    number = TIMES * 10
+    counts = crowded.run("a", ticks=20 * TIMES)["counts"]
+    assert (counts["total"], counts["completed"], counts["failed"]) == (number, number, 0)
     assert refused(crowded) == 1
     assert set(crowded.openai.executions().values()) == {1}
-    assert [line["custom_id"] for line in crowded.lines("a.results.jsonl")] == [f"r-{n}" for n in range(50)]
+    assert [line["custom_id"] for line in crowded.lines("a.results.jsonl")] == [f"r-{n}" for n in range(number)]
     assert crowded.openai.state()["files"] == []
 
 
