@@ -1,4 +1,10 @@
-"""The planning pass over a file, against reading its lines and against parsing them."""
+"""The planning pass over a file, against reading its lines and against parsing them.
+
+Of a line of 3 kB, half of the time is the parser's, which walks over the text once to find the end of the object, a
+quarter is the count of brackets (a line must not be deep before a parser sees it), a tenth is reading. Of 0.5 kB, the
+parser takes two thirds. To read lines and do nothing else is beyond reach there: the parser alone takes three times as
+long.
+"""
 
 from __future__ import annotations
 
