@@ -12,6 +12,7 @@ from batchdrop.core.errors import OutcomeUnknown
 from batchdrop.core.model import Key
 from batchdrop.core.poison import CRASHES
 from batchdrop.core.states import BatchState, ChunkState, JobState
+from batchdrop.usecases.collect import Trouble
 from batchdrop.usecases.poll import Tick
 from batchdrop.usecases.submit import Submitted
 from tests.fakes.clock import FakeDeadline
@@ -269,7 +270,9 @@ def test_a_message_about_what_was_given_up_is_never_taken_for_done(service: Dyin
         if task == "submit":
             assert service.app.submit(key, FakeDeadline()) is Submitted.QUARANTINED
         else:
-            assert str(service.app.collect(key, FakeDeadline())).startswith("quarantined: ")
+            trouble = service.app.collect(key, FakeDeadline())
+            assert isinstance(trouble, Trouble)
+            assert trouble.reason.startswith("quarantined: ")
 
 
 def test_a_plan_that_was_given_up_is_told_each_time_it_is_asked_for(service: Dying) -> None:
