@@ -14,7 +14,20 @@ from typing import Any, NamedTuple
 from batchdrop.core import limits
 
 WORDS = ["a", "b", "日本", "\u2028", "\x7f", "bd.000001", "", "x" * 64, "x" * 65, '"', "\\", "[{", "\ud83c\udf89"]
-KEYS = ["custom_id", "method", "url", "body", "model", "messages", "stream", "request", "reason", "raw", "x"]
+KEYS = [
+    "custom_id",
+    "method",
+    "url",
+    "body",
+    "model",
+    "messages",
+    "stream",
+    "background",
+    "request",
+    "reason",
+    "raw",
+    "x",
+]
 ENDPOINTS = list(limits.ENDPOINTS)
 PIECES = [
     *(b"", b"{", b"}", b"[", b"]", b'"', b",", b":", b"\\", b"\\ud800", b"\xff", b"\0", b"\r", b"\t", b"\xef\xbb\xbf"),

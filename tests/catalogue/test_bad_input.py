@@ -171,6 +171,8 @@ ROWS = [
     bad("44", having(body={"messages": []}), "invalid_request"),
     ok("45", request("a", model="no-such-model")),
     bad("46", request("c", stream=True), "streaming_unsupported"),
+    bad("46 background", request("c", url="/v1/responses", background=True), "invalid_request"),
+    ok("46 neither", request("c", stream=False, background=None), request("d", stream=None, background=False)),
     ok("47", request("a", n=-1, max_tokens=10**12)),
     refused("48", jsonl(request("a", model=MODEL)), "over_cost_cap", "more than $0", metadata={"max-cost-usd": "0"}),
     *(bad(f"49 {value!r}", having(body=value), "invalid_request") for value in NO_BODIES),

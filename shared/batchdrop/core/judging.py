@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _QUOTED = 100  #: characters of the user's that a reason may quote
 _REQUIRED = ("method", "url", "body")
 _KEYS = ("custom_id", *_REQUIRED)
-_BODY_KEYS = ("model", "stream")
-_NOT_STREAMED = (NOTHING, NULL, Raw(b"false"))
+_BODY_KEYS = ("model", "stream", "background")
+_OFF = (NOTHING, NULL, Raw(b"false"))
 
 
 class _Line(msgspec.Struct, gc=False):
@@ -47,6 +47,7 @@ class _Line(msgspec.Struct, gc=False):
 class _Body(msgspec.Struct, gc=False):
     model: Raw = NOTHING
     stream: Raw = NOTHING
+    background: Raw = NOTHING
     messages: Raw = NOTHING
     prompt: Raw = NOTHING
     input: Raw = NOTHING
@@ -158,8 +159,10 @@ def _faults_of_body(text: Raw, endpoint: limits.Endpoint) -> Iterator[tuple[str,
         yield said("invalid_request.model", most=limits.MODEL_CHARACTERS)
     if endpoint.prompt and is_nothing(getattr(body, endpoint.prompt)):
         yield said("invalid_request.prompt", name=endpoint.prompt.capitalize(), key=endpoint.prompt)
-    if body.stream not in _NOT_STREAMED:
+    if body.stream not in _OFF:
         yield said("streaming_unsupported")
+    if body.background not in _OFF:
+        yield said("invalid_request.background")
 
 
 def _shape(fields: _Line) -> Kind | None:

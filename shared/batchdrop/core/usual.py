@@ -27,7 +27,7 @@ class _Model:
     """The same."""
 
 
-class _NoStream:
+class _No:
     """False or null."""
 
 
@@ -37,7 +37,8 @@ class _Array(msgspec.Struct, array_like=True, gc=False):
 
 class _Body(Body, gc=False, kw_only=True):
     model: _Model
-    stream: _NoStream | None = None
+    stream: _No | None = None
+    background: _No | None = None
 
 
 class Usual(NamedTuple):
@@ -73,12 +74,12 @@ class _Reader:
         if kind is _Model and isinstance(value, str):
             self.models.append(value)
             return _MODEL
-        if kind is _NoStream and value is False:
-            return _NO_STREAM
+        if kind is _No and value is False:
+            return _NO
         raise ValueError("not as usual")
 
 
-_ID, _MODEL, _NO_STREAM = _Id(), _Model(), _NoStream()
+_ID, _MODEL, _NO = _Id(), _Model(), _No()
 _ANY = _Reader(tuple(limits.ENDPOINTS), _Body)
 _urls = attrgetter("url")
 _bodies = attrgetter("body")
@@ -108,7 +109,7 @@ class Alike:
         fields: list[Any] = [("model", _Model)]
         if prompt := limits.ENDPOINTS[pair.endpoint].prompt:
             fields.append((prompt, _Array if prompt == "messages" else _Array | str))
-        fields.append(("stream", None, None))
+        fields += [("stream", None, None), ("background", None, None)]
         self._model = pair.model
         self._reader = _Reader((pair.endpoint,), msgspec.defstruct("_Alike", fields, gc=False))
 

@@ -36,7 +36,7 @@ FILES: Mapping[str, Text] = MappingProxyType(
             named="line 7 (invalid_json_line), line 9 (invalid_url)",
         ),
         "invalid_option": text(
-            "The object's metadata has a wrong {name}; nothing was run.",
+            "The object's metadata {name} has a value that it cannot have; nothing was run.",
             "It must be {accepted}.",
             name="invalid-lines",
             accepted="report or reject",
@@ -77,7 +77,7 @@ FILES: Mapping[str, Text] = MappingProxyType(
             "Drop it unpacked, or in several files.",
         ),
         "key_too_long": text(
-            "Without its extension the key may have {most} bytes: outputs need longer ones.",
+            "The key is too long: without its extension it may have {most} bytes, since the outputs' keys are longer.",
             "Shorten it.",
             most=limits.STEM_BYTES,
         ),
@@ -87,7 +87,7 @@ FILES: Mapping[str, Text] = MappingProxyType(
             bucket="my-input",
         ),
         "unknown_price": text(
-            "The job may cost ${cap}, but it is not known what a batch costs with {models}; nothing was run.",
+            "The job must not cost more than ${cap}, and what a batch costs is not known of {models}; nothing was run.",
             "Drop the file with the metadata max-cost-usd=none to run it whatever it costs.",
             cap="5",
             models="my-model",
@@ -109,7 +109,9 @@ FILES: Mapping[str, Text] = MappingProxyType(
             place="s3://my-input/reviews.jsonl",
         ),
         "not_readable": text(
-            "{place} is in an archive.", "Restore it, or upload it as a copy.", place="s3://my-input/reviews.jsonl"
+            "{place} lies in an archive (Glacier).",
+            "Restore it, or upload it as a copy.",
+            place="s3://my-input/reviews.jsonl",
         ),
         "cancelled.file": text(
             "The job was cancelled before anything was run.", "Drop the file again if it is to run after all."

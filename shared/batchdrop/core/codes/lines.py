@@ -58,6 +58,10 @@ LINES: Mapping[str, Text] = MappingProxyType(
         "invalid_request.prompt": text(
             "{name} parameter is required.", "Set 'body.{key}'.", name="Messages", key="messages"
         ),
+        "invalid_request.background": text(
+            "Background mode makes no sense in a batch: its answer would only be that it has begun.",
+            "Remove 'body.background', or set it to false.",
+        ),
         "streaming_unsupported": text(
             "Streaming is not supported in the Batch API.", "Remove 'body.stream', or set it to false."
         ),

@@ -42,10 +42,10 @@ BLOCKED: Mapping[str, Text] = MappingProxyType(
             "{message}.", "Activate billing at the provider.", message="Your account is not active"
         ),
         "permission_denied": text(
-            "{message}.", "Give the key files and batches.", message="The provider answered HTTP 403"
+            "{message}.", "Let the key read and write files and batches.", message="The provider answered HTTP 403"
         ),
         "wrong_base_url": text(
-            "There is no Batch API under OPENAI_BASE_URL (HTTP {status}).", "Deploy with the right one.", status=404
+            "There is no Batch API under OpenAIBaseUrl (HTTP {status}).", "Deploy with the right one.", status=404
         ),
         "missing_secret": text(
             "{secret}: {why}.",
@@ -60,7 +60,8 @@ BLOCKED: Mapping[str, Text] = MappingProxyType(
             operation="PutObject on s3://my-output/reviews.results.jsonl",
         ),
         "cannot_fence": text(
-            "The batch's input file was removed by somebody else.", "Look for the batch at the provider."
+            "The batch's input file was removed by somebody else.",
+            "Look for the batch at the provider; docs/operations.md says how to go on.",
         ),
         "batch_unknown_to_api": text(
             "There is no such batch under the present key.", "Use a key of the project that it was made in."
