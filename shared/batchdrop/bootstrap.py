@@ -31,6 +31,7 @@ from batchdrop.usecases.cancel import Cancel
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.collect import Collect
 from batchdrop.usecases.expire import Expire
+from batchdrop.usecases.explain import Explain
 from batchdrop.usecases.fetch import Fetch
 from batchdrop.usecases.housekeep import Housekeep
 from batchdrop.usecases.join import Join
@@ -217,6 +218,7 @@ class App:
             Fetch(ports.ledger, ports.objects, ports.api, ports.messages, ports.clock, work, spool, keep),
             Join(ports.ledger, ports.objects, ports.clock, output, work, spool),
             Assemble(ports.ledger, ports.objects, ports.clock, output, self.announce),
+            Explain(ports.ledger, ports.objects, output, work),
             Clean(ports.ledger, ports.objects, ports.api, ports.clock, output, work, keep),
         )
 

@@ -154,6 +154,41 @@ def test_a_file_that_cannot_be_run_costs_nothing_and_says_why(
     assert service.status(job.stem)["code"] == code
 
 
+def test_what_is_wrong_with_each_line_of_a_file_without_a_request_is_told_and_can_be_mended(service: Service) -> None:
+    content = gzip.compress(b"\n".join([b"hello", b"", request("a", stream=True), b'{"custom_id": "b"}']))
+    job_id = service.drop("a.jsonl.gz", content)
+    service.run()
+    errors = f"a.{job_id}.errors.jsonl"
+    assert service.outputs() == [errors, "a.status.json"]
+    assert errors in service.status("a")["reason"]
+    told = [
+        (line["line"], line["code"], line.get("raw") or line["request"]["custom_id"]) for line in service.lines(errors)
+    ]
+    assert told == [
+        (1, "invalid_json_line", "hello"),
+        (3, "streaming_unsupported", "a"),
+        (4, "missing_required_parameter", "b"),
+    ]
+    service.drop(errors, service.raw(errors).replace(b'"stream": true', b'"stream": false'))
+    service.run()
+    assert service.api.executed == {"a": 1}
+
+
+def test_where_it_is_known_what_a_file_is_its_lines_are_not_told_one_by_one(service: Service) -> None:
+    service.drop("a.jsonl", b"id,prompt\n1,hello\n")
+    service.run()
+    assert service.outputs() == ["a.status.json"]
+
+
+def test_a_file_that_fails_takes_nothing_from_an_earlier_one(service: Service) -> None:
+    service.drop("a.jsonl", [request("good"), b"broken"])
+    service.run()
+    before = service.raw("a.results.jsonl"), service.raw("a.errors.jsonl")
+    service.drop("a.jsonl", b"broken\n")
+    service.run()
+    assert (service.raw("a.results.jsonl"), service.raw("a.errors.jsonl")) == before
+
+
 def test_the_errors_file_mended_and_dropped_runs_what_is_in_it(service: Service) -> None:
     service.drop("a.jsonl", [request("good"), request("bad", stream=True)])
     service.run()

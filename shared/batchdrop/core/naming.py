@@ -109,3 +109,8 @@ def part_key(stem_: str, job: str, chunk: int, kind: str) -> str:
 def output_key(name: str, kind: str) -> str:
     """``reviews/2026-11.results.jsonl``, for instance."""
     return f"{name}.{kind}.json" if kind == "status" else f"{name}.{kind}.jsonl"
+
+
+def explanation_key(stem_: str, job: str) -> str:
+    """Where the errors of a file stand that was not run: its own name, for it takes nobody's place."""
+    return output_key(f"{stem_}.{job}", "errors")

@@ -13,16 +13,19 @@ from batchdrop.core.request import Refusal
 INVALID_URL = "invalid_url"  #: the one refusal that quotes
 
 
-def refusal(lines: int, start: bytes) -> Rejected:
-    """``lines``: how many there are that are not blank. ``start``: the content's first block."""
+def refusal(lines: int, start: bytes, errors: str) -> Rejected:
+    """``lines``: how many there are that are not blank. ``start``: the content's first block.
+
+    ``errors``: where what is wrong with each will stand; where it is known what the file is, that says more.
+    """
     if not lines:
         return Rejected(*said("empty_file"))
     if kind := appearance.guess(start[: appearance.HEAD_BYTES]):
         return Rejected(*said("no_valid_requests.kind", lines=lines, kind=kind.name, mend=kind.mend))
     verdict = _first(start.removeprefix(BOM))
     if isinstance(verdict, Refusal):
-        return Rejected(*said("no_valid_requests.lines", lines=lines, why=_unquoted(verdict)))
-    return Rejected(*said("no_valid_requests", lines=lines))
+        return Rejected(*said("no_valid_requests.lines", lines=lines, why=_unquoted(verdict), errors=errors))
+    return Rejected(*said("no_valid_requests", lines=lines, errors=errors))
 
 
 def _unquoted(refusal: Refusal) -> str:

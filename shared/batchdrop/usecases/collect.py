@@ -12,6 +12,7 @@ from batchdrop.core.status import is_final
 from batchdrop.ports import Clock, Deadline, Ledger
 from batchdrop.usecases.assemble import Assemble
 from batchdrop.usecases.clean import Clean
+from batchdrop.usecases.explain import Explain
 from batchdrop.usecases.fetch import Fetch
 from batchdrop.usecases.join import Join
 
@@ -40,6 +41,7 @@ class Collect:
     fetch: Fetch
     join: Join
     assemble: Assemble
+    explain: Explain
     clean: Clean
 
     def __call__(self, key: Key, deadline: Deadline) -> Trouble | None:
@@ -98,6 +100,7 @@ class Collect:
             if ended is not None and not ended.counts.quarantined and _has_time(deadline):
                 self.clean(ended, deadline)
         elif job.cleaned_at is None:
+            self.explain(job)
             # The call that ended it may have died before it could say so.
             self.clean(job if job.announced_at else self.assemble.announce(job), deadline)
 

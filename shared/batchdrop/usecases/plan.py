@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core import cost, limits, nothing_valid, poison
+from batchdrop.core import cost, limits, naming, nothing_valid, poison
 from batchdrop.core.allowance import Learned
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected, RetryLater
@@ -152,7 +152,8 @@ class _Planning:
     def _start(self) -> Job | None:
         counts = self.job.counts
         if counts.requests == counts.invalid:
-            raise nothing_valid.refusal(counts.requests, first_block(self.plan.objects, self.job))
+            errors = naming.explanation_key(self.job.stem, self.job.job_id)
+            raise nothing_valid.refusal(counts.requests, first_block(self.plan.objects, self.job), errors)
         self.job = self._priced()
         cost.check(self.job)
         usage = {pair.model: Usage() for pair in sorted(self.pairs)}

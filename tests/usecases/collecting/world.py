@@ -20,6 +20,7 @@ from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.assemble import Assemble
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.collect import Collect
+from batchdrop.usecases.explain import Explain
 from batchdrop.usecases.fetch import Fetch
 from batchdrop.usecases.join import Join
 from tests import samples
@@ -77,6 +78,7 @@ class World:
                 "output",
                 Announce(ledger, messages, self.clock, self.published.append),
             ),
+            Explain(ledger, objects, "output", "work"),
             Clean(ledger, objects, api, self.clock, "output", "work", keep),
         )
 

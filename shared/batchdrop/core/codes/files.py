@@ -9,6 +9,8 @@ from batchdrop.core import limits
 from batchdrop.core.codes.text import Text, text
 
 _NO_REQUEST = "Lines in the file: {lines:,}. None is a valid request; nothing was run."
+_EACH = "What is wrong with each stands in {errors}."
+_ERRORS = "reviews.reviews-1a2b3c4d5e6f.errors.jsonl"
 
 #: The whole file is not run: the job is ``failed`` and nothing was bought.
 FILES: Mapping[str, Text] = MappingProxyType(
@@ -22,12 +24,16 @@ FILES: Mapping[str, Text] = MappingProxyType(
             _NO_REQUEST + " It looks like {kind}.", "{mend}", lines=3, kind="a table (CSV)", mend="Make requests of it."
         ),
         "no_valid_requests": text(
-            _NO_REQUEST, 'A request is {{"custom_id": ..., "method": "POST", "url": ..., "body": {{...}}}}.', lines=3
+            _NO_REQUEST,
+            'A request is {{"custom_id": ..., "method": "POST", "url": ..., "body": {{...}}}}. ' + _EACH,
+            lines=3,
+            errors=_ERRORS,
         ),
         "no_valid_requests.lines": text(
             _NO_REQUEST + " The first one: {why}",
-            "Mend it and all like it, and drop the file again.",
+            "Mend it and all like it, and drop the file again. " + _EACH,
             lines=3,
+            errors=_ERRORS,
             why='\'method\' is not "POST". Write "method": "POST".',
         ),
         "invalid_lines": text(
