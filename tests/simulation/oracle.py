@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from batchdrop.core import naming
 from batchdrop.core.model import Usage
 from tests.fakes.answers import respond_to
 from tests.simulation.provider import Work
@@ -164,7 +166,22 @@ def check_left_over(world: Any) -> None:
     require(not parts, f"parts left: {parts}")
     uploads = sorted(world.objects.uploads)
     require(not uploads or bool(excused & UPLOAD_UNKNOWN_AFTER), f"uploads left: {uploads}")
-    writers = Counter(output["key"] for job in world.jobs() for output in job.get("outputs", {}).values())
+    writers = Counter(key for job in world.jobs() for key in written_by(job))
+    explained = set(filter(None, map(explanation, world.jobs())))
+    require(explained <= set(world.outputs()), f"{sorted(explained - set(world.outputs()))} should be there")
     for name in world.outputs():
         written = [one for one in world.objects.versions("out", name) if one.data is not None]
         require(len(written) == writers[name], f"{name} was written {len(written)} times by {writers[name]} jobs")
+
+
+def written_by(job: Item) -> Iterator[str]:
+    """The keys of what it wrote, but for parts and status."""
+    yield from (output["key"] for output in job.get("outputs", {}).values())
+    if key := explanation(job):
+        yield key
+
+
+def explanation(job: Item) -> str | None:
+    """Where a file without a request has what is wrong with its lines."""
+    key = naming.explanation_key(job["stem"], job["job_id"])
+    return key if key in (job.get("reason") or "") else None

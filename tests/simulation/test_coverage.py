@@ -35,12 +35,6 @@ UNMADE = {
     "concatenate._merged objects.head",
     "fetch._record ledger.rest_fetch",
     "join.__call__ ledger.rest_chunk",
-    # a file without a single request: tests/main_job/test_main_job.py
-    "explain.__call__ objects.head",
-    "explain.__call__ objects.write",
-    "explain._errors ledger.chunks",
-    "explain._manifest objects.head",
-    "explain._manifest objects.open",
     # three days have passed: tests/main_job/test_deadline.py
     "expire._end ledger.fail_job",
     "expire._end ledger.request_cancel",
