@@ -61,7 +61,7 @@ soak: setup  ## the simulation at length: 200,000 random schedules, more seeds f
 	@KILLED_RUNS=50 $(BIN)/pytest -q tests/e2e/test_kills.py
 	@CROWDED_TIMES=50 $(BIN)/pytest -q tests/functions/test_token_limit.py
 
-fuzz: setup  ## 20,000 random files with some 150,000 lines through the planning; some five minutes. FILES=, FROM=
+fuzz: setup  ## 20,000 random files with some 150,000 lines through the planning; two minutes. FILES=, FROM=
 	@FUZZED_FROM=$(or $(FROM),1) FUZZED_FILES=$(or $(FILES),20000) $(BIN)/pytest -q tests/catalogue/test_fuzz.py
 
 bench: setup  ## speed, each figure against a baseline of the same run; PARTS="planning join ..."
