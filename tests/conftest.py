@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 import botocore.session
+import hypothesis
 import pytest
 from moto import mock_aws
 
@@ -36,6 +37,9 @@ os.environ |= {
 # moto begins a session anew for each test, and each would read the services' descriptions anew: half of such a test.
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 moto_dynamodb.mend()
+# A busy machine is no error.
+hypothesis.settings.register_profile("batchdrop")
+hypothesis.settings.load_profile("batchdrop")
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import datetime as dt
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pytest
 from moto.s3 import models as s3_models
 
 from batchdrop.adapters.s3 import S3Objects
@@ -24,8 +25,7 @@ from tests.e2e.test_main_job import request, requests
 from tests.functions.stack import INPUT, WORK, Stack
 from tests.template.reading import Template, transformed
 
-if TYPE_CHECKING:
-    import pytest
+pytestmark = pytest.mark.no_cover
 
 TIMES = 4  #: SQS brings a message
 

@@ -15,6 +15,8 @@ import pytest
 from batchdrop.core.errors import BatchdropError
 from tests.functions.stack import INPUT, OUTPUT, WORK, Stack
 
+pytestmark = pytest.mark.no_cover
+
 PROMPT, KEY = "canary-7f3a-prompt", "sk-canary-51c0"  # pragma: allowlist secret - ours to find
 ECHO = f"Invalid value: '{PROMPT}', under the key {KEY}. {PROMPT} {KEY}"
 QUEUES = {"plan": "submitter", "submit": "submitter", "collect": "collector"}

@@ -11,6 +11,8 @@ import pytest
 from batchdrop.core import retrying
 from tests.functions.stack import INPUT, Stack
 
+pytestmark = pytest.mark.no_cover
+
 MODEL, LIMIT = "gpt-4o-mini", 90_000
 #: How often the limit goes into the file: fifty in ``make soak``.
 TIMES = int(os.environ.get("CROWDED_TIMES", "5"))

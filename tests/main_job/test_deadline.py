@@ -146,6 +146,7 @@ def test_a_provider_that_cannot_even_be_asked_keeps_no_stopped_job_open(service:
     assert service.job(job_id).state is JobState.CANCELLED
 
 
+@pytest.mark.no_cover
 def test_answers_that_are_never_handed_over_keep_no_stopped_job_open(service: Service) -> None:
     start = service.ports.clock.now()
     service.drop("x.jsonl", requests(2))

@@ -15,6 +15,8 @@ from tests.fakes.clock import FakeDeadline
 from tests.main_job import service as service_module
 from tests.main_job.service import WORK, Service, request
 
+pytestmark = pytest.mark.no_cover
+
 SMALL = 700  #: bytes of the smallest part of an upload, here
 PLAIN = [request(f"r-{number}") for number in range(24)]
 MIXED = [*PLAIN[:7], b"no json", b"", *(request(f"o-{number}", model="gpt-5") for number in range(9)), *PLAIN[7:]]

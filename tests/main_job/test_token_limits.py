@@ -12,6 +12,8 @@ from batchdrop.ports import RemoteBatch
 from tests.main_job.metered import Metered, run
 from tests.main_job.service import Service, request
 
+pytestmark = pytest.mark.no_cover
+
 POOL = ("default", "gpt-5-mini")
 LIMIT = 90_000
 

@@ -96,7 +96,7 @@ def _files(draw: st.DrawFn) -> bytes:
 FIRST = line("o") + b"\n"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @example(FIRST + line("p") + b" " + line("q") + b"\n\n" + line("r"))
 @example(FIRST + line("p") + line("q") + b"\n" + line("t", x=[{}, {}]).replace(b"{}, {}", b"{},\n{}"))
 @example(FIRST + line("p") + b"\t" + line("q") + b"\n" + line("t", x=[{}, {}]).replace(b"{}, {}", b"{}\n,{}"))
@@ -147,7 +147,7 @@ def _shape(cuts: list[Cut]) -> list[object]:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(_files(), st.integers(1, 5), st.integers(200, 2_000))
 def test_a_plan_is_the_same_with_and_without_the_fast_path(data: bytes, requests: int, size: int) -> None:
     limit = Limits(requests=requests, bytes=size)

@@ -125,6 +125,7 @@ def test_a_batch_of_embeddings_has_at_most_50_000_texts() -> None:
         ({"dimensions": 256}, 17_018),
     ],
 )
+@pytest.mark.no_cover
 def test_no_file_of_embeddings_is_projected_to_exceed_100_megabytes(more: dict[str, object], per_batch: int) -> None:
     """A vector of 3,072 numbers is 64.5 kB of text, or 18.4 kB in base64: 50,000 in one batch would be 3.2 GB."""
     lines = (request(f"r{i}", "text-embedding-3-large", "/v1/embeddings", input="x", **more) for i in range(50_000))
@@ -186,7 +187,7 @@ _LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     st.lists(_LINES, max_size=60),
     st.booleans(),

@@ -44,6 +44,7 @@ class Submitters:
         ]
 
 
+@pytest.mark.no_cover
 def test_five_thousand_small_batches_never_exceed_two_thousand_creates_in_sixty_minutes() -> None:
     world = World()
     jobs: dict[str, Job] = {}

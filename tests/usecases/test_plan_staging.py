@@ -151,7 +151,7 @@ _LINES = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(_LINES, max_size=25), st.integers(1, 4), st.booleans())
 def test_every_line_is_sent_once_in_order_or_refused(texts: list[bytes], requests: int, packed: bool) -> None:
     stack = PlanningStack(limit=Limits(requests=requests))

@@ -14,6 +14,8 @@ from batchdrop.core.states import JobState
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.planning_stack import PlanningStack, request
 
+pytestmark = pytest.mark.no_cover
+
 _LINES = [request(f"r{i // 2}", model=f"m{i % 2}") for i in range(120)]
 DATA = b"\n".join([*_LINES[:60], b"oops", b"", *_LINES[60:]])
 _WATCHED = {"head", "open", "write", "open_job", "claim_job", "add_chunk", "start_job", "rest_plan", "newest_job"}
