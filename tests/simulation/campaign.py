@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from tests.simulation.oracle import Violation, excuses
-from tests.simulation.play import Course, begin, end, goes_on
+from tests.simulation.play import QUIET, Course, begin, end, goes_on
 from tests.simulation.scenarios import Scenario
 from tests.simulation.wire import Fault, Line
 from tests.simulation.world import World
@@ -72,6 +72,8 @@ class Run:
 class Campaign:
     """Runs of the same scenario. ``depth``: faults in a run at the most. ``broken``: the story of each violation.
 
+    ``quiet``: minutes that a tick is waited for when nothing moves.
+
     No way is gone twice. A run with a fault goes on from the last moment that it has in common with the run without
     it. It is over when it comes to a moment at which another run has been that had no more faults: what happens hangs
     on nothing but the world and the faults to come.
@@ -79,6 +81,7 @@ class Campaign:
 
     scenario: Scenario
     depth: int = 1
+    quiet: int = QUIET
     runs: int = 0
     calls: int = 0
     faults: int = 0
@@ -95,7 +98,7 @@ class Campaign:
     def clean(self) -> Run:
         """The run without faults."""
         run = Run({})
-        self._go(run, self.scenario.world(run.line), Course())
+        self._go(run, self.scenario.world(run.line), Course(quiet=self.quiet))
         return run
 
     def run(self, number: int, fault: Fault, lateness: float = 0, after: Run | None = None) -> Run:

@@ -21,13 +21,17 @@ Drive = Callable[[World], None]
 
 @dataclass
 class Course:
-    """How far a run is, besides its world. ``happened``: so many of its happenings are behind it."""
+    """How far a run is, besides its world. ``happened``: so many of its happenings are behind it.
+
+    ``quiet``: minutes that a tick is waited for when nothing moves.
+    """
 
     happened: int = 0
     has_begun: bool = False  #: the present minute
     is_ticked: bool = False  #: in the present minute
     audited: int = 0  #: minutes since all was at rest
     patience: float = PATIENCE  #: minutes after which it is not waited for any longer
+    quiet: int = QUIET
 
 
 def step_by_step(world: World, scenario: Scenario) -> None:
@@ -63,7 +67,7 @@ def _next_minute(world: World, scenario: Scenario, course: Course) -> bool:
             return False
         course.audited += 1  # long enough for a round of the audit, and for what it stops to end
     is_quiet = not world.step() and not world.table.writes and not course.audited
-    world.clock.advance(minutes=QUIET if is_quiet else 1)
+    world.clock.advance(minutes=course.quiet if is_quiet else 1)
     if world.minutes() >= course.patience:
         raise still_open(world)
     course.has_begun = False

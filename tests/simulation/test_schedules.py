@@ -1,4 +1,7 @@
-"""Functions that overlap at random. ``SIMULATED_SCHEDULES=200000`` for a long run, ``SIMULATED_SEED=…`` for one."""
+"""Functions that overlap at random. ``SIMULATED_SCHEDULES=200000`` for a long run, ``SIMULATED_SEED=…`` for one.
+
+``SIMULATED_FIRST=100000`` begins with that seed: a long run in parts.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from tests.simulation.tally import Tally
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 SCHEDULES = knob("SIMULATED_SCHEDULES", 5_000)
+FIRST = knob("SIMULATED_FIRST", 0)
 SEED = knob("SIMULATED_SEED", -1)
 SLICES = 20  #: so that every worker has some
 ENOUGH = 300  #: schedules among which everything goes wrong that can
@@ -19,7 +23,7 @@ REPLAY = "SIMULATED_SEED={} .venv/bin/pytest -q tests/simulation/test_schedules.
 def seeds() -> list[range]:
     if SEED >= 0:
         return [range(SEED, SEED + 1)]
-    return [range(number, SCHEDULES, SLICES) for number in range(min(SLICES, SCHEDULES))]
+    return [range(FIRST + number, FIRST + SCHEDULES, SLICES) for number in range(min(SLICES, SCHEDULES))]
 
 
 @pytest.mark.parametrize("seeds", seeds(), ids=lambda seeds: f"every {seeds.step}th from {seeds.start}")
