@@ -39,7 +39,7 @@ os.environ |= {
 botocore.session.create_loader = functools.cache(botocore.session.create_loader)
 moto_dynamodb.mend()
 # A busy machine is no error.
-hypothesis.settings.register_profile("batchdrop")
+hypothesis.settings.register_profile("batchdrop", hypothesis.settings(deadline=None))
 hypothesis.settings.load_profile("batchdrop")
 
 
