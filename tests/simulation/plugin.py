@@ -14,13 +14,14 @@ TITLES = ("runs", "calls", "faults", "virtual days")
 
 
 class Spreading(LoadFileScheduling):  # type: ignore[misc]
-    """A worker takes a whole file; of these it takes one test, since each is long and shares nothing."""
+    """A worker takes a whole file; of some it takes one test, since each is long and shares nothing."""
 
     ONE_BY_ONE = ("/simulation/", "/test_table_random.py", "/test_assemble.py")
+    SHARING = ("/test_coverage.py", "/test_delays.py")
 
     def _split_scope(self, nodeid: str) -> str:
-        is_long = any(part in nodeid for part in self.ONE_BY_ONE)
-        return nodeid if is_long else str(super()._split_scope(nodeid))
+        is_alone = any(part in nodeid for part in self.ONE_BY_ONE) and not any(part in nodeid for part in self.SHARING)
+        return nodeid if is_alone else str(super()._split_scope(nodeid))
 
 
 @pytest.hookimpl(optionalhook=True)

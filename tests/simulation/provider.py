@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copyreg
 import json
+import math
 import operator
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -107,22 +109,25 @@ class Provider(InMemoryBatchApi):
 
     def create_later(self, moment: float, call: Mapping[str, Any]) -> None:
         """The call is under way; it arrives at ``moment``, Unix seconds."""
-        self.pending.append((moment, call))
+        self.pending.append((math.ceil(moment), call))
 
     def step(self) -> bool:
         """Whatever has arrived is created; every batch moves on by one status. Whether there was anything to do."""
+        arrived = self.arrive()
+        moving = self.open_batches()
+        for batch_id in moving:
+            self.move(batch_id)
+        return bool(arrived or moving)
+
+    def arrive(self) -> int:
+        """Create what was under way until now. How many that are."""
         now = self._now()
         due = [call for moment, call in self.pending if moment <= now]
         self.pending = [(moment, call) for moment, call in self.pending if moment > now]
         for call in due:
-            try:
+            with suppress(Exception):  # nobody is there to hear it
                 self.create(**call)
-            except Exception:  # noqa: BLE001 - nobody is there to hear it
-                continue
-        moving = self.open_batches()
-        for batch_id in moving:
-            self.move(batch_id)
-        return bool(due or moving)
+        return len(due)
 
     def _now(self) -> float:
         return self.clock.now().timestamp()

@@ -134,8 +134,17 @@ class Schedule:
             is_quiet = not works and not self.running and world.table.rows.total() == before
             self.quiet = min(self.quiet + 1, 3) if is_quiet else 0
             usual = (60,) if self.is_calm else self.weather.rounds
-            world.clock.advance(60 * QUIET * self.quiet or chance.choice(usual))
+            self._pass(60 * QUIET * self.quiet or chance.choice(usual))
         raise still_open(world)
+
+    def _pass(self, seconds: float) -> None:
+        """Time passes. A create that is under way arrives when it is to, and not when somebody looks."""
+        world = self.world
+        until = world.now + seconds
+        while moments := [moment for moment, _ in world.api.pending if moment <= until]:
+            world.clock.advance(max(0, min(moments) - world.now))
+            world.api.arrive()
+        world.clock.advance(until - world.now)
 
     def _calm_down(self, world: World) -> None:
         is_calm = world.minutes() >= self.weather.minutes
