@@ -35,7 +35,8 @@ class Server:
     def alive(self) -> bool:
         """Whether it still runs; one that ended is reaped if it is a child of ours."""
         with contextlib.suppress(ChildProcessError):
-            os.waitpid(self.pid, os.WNOHANG)
+            # Of a child the system knows for sure. While it turns into its command, it shows no arguments for a moment.
+            return os.waitpid(self.pid, os.WNOHANG) == (0, 0)
         state, _, command = _look(self.pid).partition(" ")
         return self.arguments in command and not state.startswith("Z")
 
