@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from batchdrop.core import answers, assembly
+from batchdrop.core import assembly
 from batchdrop.core.assembly import Part, Span
 from batchdrop.core.model import Job, Source
 from batchdrop.ports import Deadline, Ledger, ObjectStore, Precondition, UploadPart, Written
+from batchdrop.usecases import contents
 from batchdrop.usecases.abreast import WORKERS, abreast
 
 WINDOW = 2 * WORKERS  #: parts between two looks at the clock
@@ -102,8 +103,7 @@ class Concatenate:
 
     def _whole(self, span: Span) -> bytes:
         """One of the small spans that go through us: all that are held at once are 40 MiB at most."""
-        with self.objects.open(self._source(span)) as readable:
-            return b"".join(answers.blocks(readable.read))
+        return b"".join(contents.part(self.objects, self._source(span)))
 
     def _source(self, span: Span) -> Source:
         return Source(bucket=self.bucket, key=span.key, first_byte=span.first_byte, end_byte=span.end_byte)

@@ -9,6 +9,7 @@ import msgspec
 from batchdrop.core import answers, naming
 from batchdrop.core.model import Batch, Item, Source
 from batchdrop.core.states import BatchState
+from batchdrop.usecases import contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,8 +23,7 @@ PARTS = "abcdefghijklmnopqrstuvwxyz"
 
 def requests(objects: ObjectStore, batch: Batch) -> Iterator[bytes]:
     """The batch's request lines, without their newlines."""
-    with objects.open(batch.source) as source:
-        yield from answers.lines(answers.blocks(source.read))
+    return answers.lines(contents.part(objects, batch.source))
 
 
 def divided(objects: ObjectStore, batch: Batch, pieces: int, *, now: datetime, halvings: int = 0) -> list[Batch]:

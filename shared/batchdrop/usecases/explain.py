@@ -7,14 +7,14 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from batchdrop.core import answers, joining, limits, manifest, naming
-from batchdrop.core.model import Source
 from batchdrop.core.publishing import claimant
 from batchdrop.ports import IfAbsent
+from batchdrop.usecases import contents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from batchdrop.core.model import Chunk, Job
+    from batchdrop.core.model import Job
     from batchdrop.ports import Ledger, ObjectStore
 
 
@@ -44,13 +44,8 @@ class Explain:
             # A file of few and long lines has many chunks; the first one always counts.
             if chunk.number > 1 and chunk.source.end_byte > limits.BYTES_PER_CHUNK:
                 return
-            for row in map(manifest.decode, answers.lines(self._manifest(job, chunk))):
+            key = naming.manifest_key(job.job_id, chunk.number)
+            blocks = contents.whole(self.objects, self.work_bucket, key) or ()
+            for row in map(manifest.decode, answers.lines(blocks)):
                 if isinstance(row, manifest.Refused):
                     yield joining.refused(row)[1] or b""
-
-    def _manifest(self, job: Job, chunk: Chunk) -> Iterator[bytes]:
-        key = naming.manifest_key(job.job_id, chunk.number)
-        if info := self.objects.head(self.work_bucket, key):
-            source = Source(bucket=self.work_bucket, key=key, first_byte=0, end_byte=info.bytes)
-            with self.objects.open(source) as readable:
-                yield from answers.blocks(readable.read)

@@ -16,10 +16,10 @@ from typing import IO
 from batchdrop.core import answers, lineage, naming, poison, unanswered
 from batchdrop.core.errors import BatchdropError, Rejected
 from batchdrop.core.joining import Index, Joined, Joiner, own_id, selected, staged_id
-from batchdrop.core.model import Batch, Chunk, Job, Source
+from batchdrop.core.model import Batch, Chunk, Job
 from batchdrop.core.states import BatchState, ChunkState, JobState
 from batchdrop.ports import Clock, Deadline, Ledger, ObjectStore
-from batchdrop.usecases import pace
+from batchdrop.usecases import contents, pace
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ class Join:
         """A line for each request: the manifest's where the chunk is staged, else the user's own."""
         if chunk.staged:
             return answers.lines(self.whole(naming.manifest_key(chunk.job_id, chunk.number)))
-        return answers.lines(self._range(chunk.source))
+        return answers.lines(contents.part(self.objects, chunk.source))
 
     def _ids(self, chunk: Chunk) -> Iterator[str]:
         """The id that each of the rows goes under; empty for a line that was refused."""
@@ -141,15 +141,10 @@ class Join:
 
     def whole(self, key: str) -> Iterator[bytes]:
         """The bytes of an object of the work bucket; ``Rejected("object_gone")`` if it is not there."""
-        info = self.objects.head(self.work_bucket, key)
-        if info is None:
+        blocks = contents.whole(self.objects, self.work_bucket, key)
+        if blocks is None:
             raise Rejected("object_gone", f"s3://{self.work_bucket}/{key} is not there: who deleted it?")
-        return self._range(Source(bucket=self.work_bucket, key=key, first_byte=0, end_byte=info.bytes))
-
-    def _range(self, source: Source) -> Iterator[bytes]:
-        if source.first_byte < source.end_byte:
-            with self.objects.open(source) as readable:
-                yield from answers.blocks(readable.read)
+        return blocks
 
 
 class _Staged:
