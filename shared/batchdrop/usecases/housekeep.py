@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core.errors import BatchdropError, Misconfigured
+from batchdrop.core.errors import BatchdropError
 from batchdrop.core.housekeeping import Housekeeping
 from batchdrop.usecases import audit, pace, sweep
 from batchdrop.usecases.audit import Audit, Audited
@@ -26,16 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Kept:
-    """What the rounds of one tick did, and why one could not be made."""
+    """What the rounds of one tick did. ``troubles``: why one could not be made."""
 
     swept: Swept = field(default_factory=Swept)
     audited: Audited = field(default_factory=Audited)
-    troubles: list[str] = field(default_factory=list)
-    misconfigured: int = 0
-
-    def note(self, round_: str, trouble: BatchdropError) -> None:
-        self.troubles.append(f"{round_}: {trouble}")
-        self.misconfigured += isinstance(trouble, Misconfigured)
+    troubles: list[BatchdropError] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -100,7 +95,7 @@ class Housekeep:
         try:
             kept.swept, came = self.sweep()(turn.record.sweep, jobs, deadline)
         except BatchdropError as trouble:
-            kept.note("sweep", trouble)
+            kept.troubles.append(trouble)
             return turn.record
         return replace(turn.record, sweep=came)
 
@@ -113,6 +108,6 @@ class Housekeep:
         try:
             kept.audited, came = self.audit()(record.audit, batches, budget)
         except BatchdropError as trouble:
-            kept.note("audit", trouble)
+            kept.troubles.append(trouble)
             return record
         return replace(record, audit=audit.next_round(came, began_at, has_jobs=turn.has_jobs))

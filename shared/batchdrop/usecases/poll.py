@@ -160,9 +160,7 @@ class Poll:
     def _housekeep(self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget) -> None:
         kept = self.housekeep(turn, found.jobs.values(), found.batches, budget)
         tick.swept, tick.audited = kept.swept, kept.audited
-        tick.troubles += kept.troubles
-        tick.misconfigured += kept.misconfigured
-        tick.note(*kept.audited.troubles)
+        tick.note(*kept.troubles, *kept.audited.troubles)
 
     def _report(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
         most = len(tick.troubles) + TROUBLES
