@@ -19,9 +19,16 @@ _CONVERT = "Write one request per line as JSON, in UTF-8, and drop that."
 _UNPACK = "Unpack it, and drop the .jsonl file in it, plain or as gzip."
 _UTF8 = "Save it as UTF-8."
 _FLATTEN = "Write each of its objects on a line of its own: jq -c '.[]'."
-_WRAP = 'Wrap each: {"custom_id": ..., "method": "POST", "url": "/v1/chat/completions", "body": {...}}.'
-_WRAP_INPUT = _WRAP.replace("chat/completions", "responses") + ' For embeddings the url is "/v1/embeddings".'
-_TRANSLATE = "Translate it to OpenAI's batch format. " + _WRAP
+
+
+def _example(do: str, url: str) -> str:
+    return f'{do}: {{"custom_id": ..., "method": "POST", "url": "{url}", "body": {{...}}}}.'
+
+
+_TRANSLATE = _example("Translate each to OpenAI's batch format", "/v1/chat/completions")
+_WRAP_MESSAGES = _example("Wrap each", "/v1/chat/completions")
+_WRAP_PROMPT = _example("Wrap each", "/v1/completions")
+_WRAP_INPUT = _example("Wrap each", "/v1/responses") + ' For embeddings the url is "/v1/embeddings".'
 
 _MAGIC = {
     b"PK\x03\x04": Kind("a zip archive (or an Office document, such as .xlsx)", _UNPACK),
@@ -78,9 +85,9 @@ SHAPES = {
     "request": Kind("a request for Gemini's batches ('request')", _TRANSLATE),
     "response": Kind("a result, not a request", "Drop the requests that it came from."),
     "error": Kind("a result, not a request", "Drop the requests that it came from."),
-    "messages": Kind("a body alone ('messages')", _WRAP),
+    "messages": Kind("a body alone ('messages')", _WRAP_MESSAGES),
     "contents": Kind("a body for Gemini ('contents')", _TRANSLATE),
-    "prompt": Kind("a body alone ('prompt')", _WRAP.replace("chat/", "")),
+    "prompt": Kind("a body alone ('prompt')", _WRAP_PROMPT),
     "input": Kind("a body alone ('input')", _WRAP_INPUT),
 }
 
