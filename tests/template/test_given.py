@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
+from batchdrop.core import limits, options
+from batchdrop.core.options import Options
 from batchdrop.settings import Settings
 from tests.template.conftest import GIVEN
 from tests.template.reading import Template, listed
@@ -86,9 +89,18 @@ def test_one_bucket_for_both_is_refused_before_anything_is_made(template: Templa
     assert not refused(template)
 
 
-def test_a_completion_window_that_openai_does_not_take_is_refused_before_anything_is_made(template: Template) -> None:
-    assert refused(template, CompletionWindow="48h")
-    assert not refused(template, CompletionWindow="48h", OpenAIBaseUrl="https://api.novita.ai/openai/v1")
+@pytest.mark.parametrize("window", [*limits.COMPLETION_WINDOWS, "1h", "12h", "48h", "1d", "7d"])
+def test_a_completion_window_that_openai_does_not_take_is_refused_before_anything_is_made(
+    template: Template, window: str
+) -> None:
+    assert refused(template, CompletionWindow=window) is (window not in limits.COMPLETION_WINDOWS)
+    assert not refused(template, CompletionWindow=window, OpenAIBaseUrl="https://api.novita.ai/openai/v1")
+
+
+def test_the_rule_on_completion_windows_is_for_a_provider_whose_windows_the_functions_know(template: Template) -> None:
+    url = template.document["Parameters"]["OpenAIBaseUrl"]["Default"]
+    assert options.windows(urlsplit(url).hostname or "") == limits.COMPLETION_WINDOWS
+    assert template.document["Parameters"]["CompletionWindow"]["Default"] == Options().completion_window
 
 
 def refused(template: Template, **parameters: str) -> bool:

@@ -18,8 +18,8 @@ BYTES_PER_BATCH = 209_715_200  #: [L] the figure in the API's own error message,
 EMBEDDING_INPUTS_PER_BATCH = 50_000  #: [O] inputs over all requests of a batch
 CREATES_PER_HOUR = 2_000  #: [G] per organization
 CUSTOM_ID_CHARACTERS = 64  #: [U] OpenAI publishes none; 64 is what compatible providers enforce
-#: [O], and Azure's documentation: what these hosts take alone. Others have windows of their own, and judge them.
-WINDOWS = MappingProxyType({"api.openai.com": ("24h",), "openai.azure.com": ("24h",)})
+COMPLETION_WINDOWS = ("24h",)  #: [O], and Azure's documentation: what these hosts take alone. Others judge their own.
+COMPLETION_WINDOW_HOSTS = ("api.openai.com", "openai.azure.com")
 UPLOAD_SECONDS_TO_LIVE = 30 * 86_400  #: [S] the longest ``expires_after`` of a file
 
 REQUESTS_PER_CHUNK = 50_000

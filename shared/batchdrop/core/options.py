@@ -42,7 +42,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     invalid_lines: InvalidLines = InvalidLines.REPORT
     max_attempts: int = 3
-    completion_window: str = "24h"
+    completion_window: str = limits.COMPLETION_WINDOWS[0]
     api: str = "default"
     priority: Priority = Priority.NORMAL
     max_cost_usd: Decimal | None = None
@@ -50,7 +50,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
 def windows(host: str) -> tuple[str, ...]:
     """The completion windows that a provider takes; empty where only it knows."""
-    return next((known for name, known in limits.WINDOWS.items() if host == name or host.endswith("." + name)), ())
+    is_known = any(host == name or host.endswith("." + name) for name in limits.COMPLETION_WINDOW_HOSTS)
+    return limits.COMPLETION_WINDOWS if is_known else ()
 
 
 def options(metadata: Mapping[str, str], defaults: Options, windows: Collection[str] = ()) -> Options:
