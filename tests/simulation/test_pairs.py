@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 KINDS = (Fault.BEFORE, Fault.AFTER, Fault.LOST)
 PARTS = 12
-MINUTES = 75  #: two lost creates are looked for one after the other
+LATER = 62  #: minutes: two creates that were never made, one after the other, each half an hour and what is usual
 
 
 def fitting_of(site: str) -> list[Fault]:
@@ -22,7 +22,7 @@ def fitting_of(site: str) -> list[Fault]:
 
 @pytest.mark.parametrize("part", range(PARTS))
 def test_two_faults_lose_nothing_and_buy_nothing_twice(part: int, record_property: Record) -> None:
-    campaign = Campaign(one(TINY), depth=2)
+    campaign = Campaign(one(TINY), depth=2, quiet=1)
     for number, site in share(campaign.calls_to_hurt, part, PARTS):
         for fault in fitting_of(site):
             first = campaign.run(number, fault)
@@ -31,4 +31,4 @@ def test_two_faults_lose_nothing_and_buy_nothing_twice(part: int, record_propert
                     campaign.run(later, other, after=first)
     record_property("figures", ("pairs of faults", campaign.figures))
     campaign.verdict()
-    assert campaign.slowest <= MINUTES
+    assert campaign.slowest - campaign.clean.minutes <= LATER
