@@ -183,6 +183,9 @@ class _Key:
     def current(self) -> str:
         return "-"
 
+    def version(self) -> str:
+        return "-"
+
     def renewed(self) -> bool:
         return False
 

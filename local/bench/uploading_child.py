@@ -33,6 +33,9 @@ class Key:
     def current(self) -> str:
         return "sk-local"
 
+    def version(self) -> str:
+        return "1"
+
     def renewed(self) -> bool:
         return False
 

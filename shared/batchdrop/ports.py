@@ -288,6 +288,13 @@ class BatchApi(Protocol):
         """Remove a file. True if the provider says that it removed it now, False if it did not know it."""
         ...
 
+    def key_version(self) -> str:
+        """Under which version of the key calls are made; asks the secret's store, at times.
+
+        Another version may be of another project, which knows nothing of the files and batches of this one.
+        """
+        ...
+
 
 class Prices(Protocol):
     """What the provider asks for tokens. A look into a table; nothing is called."""
@@ -575,10 +582,11 @@ class Ledger(Protocol):
         """B6, B7.refused, B11, B8.mended, by its state; an admitted or uploading one without ``reason``: lease over."""
         ...
 
-    def record_fence(self, batch: Batch, *, now: datetime, lease: datetime) -> Batch | None:
+    def record_fence(self, batch: Batch, *, key_version: str, now: datetime, lease: datetime) -> Batch | None:
         """B7.fence: the input file is about to be deleted; after a crash that must not look like another's doing.
 
         Once for each file: None where another poller was first. Until ``lease`` nobody else goes on with it.
+        ``key_version``: under which it is deleted.
         """
         ...
 

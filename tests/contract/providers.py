@@ -53,6 +53,9 @@ class FixedKey:
     def current(self) -> str:
         return self.key
 
+    def version(self) -> str:
+        return self.key
+
     def renewed(self) -> bool:
         if self.others:
             self.key = self.others.pop(0)

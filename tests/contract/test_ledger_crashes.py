@@ -106,7 +106,7 @@ def test_a_fence_counts_a_creator_that_died_and_none_that_told_of_its_doubt(
         assert ledger.note_unknown(batch)
         batch = read(ledger, batch)
         assert (batch.state, batch.lease_until) == (BatchState.CREATING, None)
-    fenced = ledger.record_fence(batch, now=AFTER, lease=TOMORROW)
+    fenced = ledger.record_fence(batch, key_version="1", now=AFTER, lease=TOMORROW)
     assert fenced
     assert fenced.crashes == (0 if lived else 1)
     assert ledger.requeue_fenced(fenced, not_before=AFTER)
@@ -115,7 +115,7 @@ def test_a_fence_counts_a_creator_that_died_and_none_that_told_of_its_doubt(
 
 def test_a_batch_that_was_created_starts_to_count_anew(ledger: TableLedger, table: Table) -> None:
     batch = moved(ledger, table, BatchState.CREATING)
-    fenced = ledger.record_fence(batch, now=AFTER, lease=TOMORROW)
+    fenced = ledger.record_fence(batch, key_version="1", now=AFTER, lease=TOMORROW)
     assert fenced
     assert ledger.adopt(fenced, REMOTE, now=AFTER, check_at=TOMORROW)
     assert read(ledger, batch).crashes == 0
@@ -211,7 +211,7 @@ def test_a_batch_that_failed_for_the_operator_keeps_nothing_of_its_try(ledger: T
 
 
 def test_a_new_try_is_not_behind_the_fence_of_a_former_one(ledger: TableLedger, table: Table) -> None:
-    fenced = ledger.record_fence(moved(ledger, table, BatchState.CREATING), now=NOW, lease=NOW)
+    fenced = ledger.record_fence(moved(ledger, table, BatchState.CREATING), key_version="1", now=NOW, lease=NOW)
     assert fenced
     assert ledger.block(fenced, reason="cannot_fence: look for it", check_at=NOW)
     blocked = read(ledger, fenced)

@@ -108,6 +108,16 @@ def test_the_key_is_read_once_until_its_time_is_over(client: SecretsManagerClien
     assert key.current() == "sk-2"
 
 
+def test_every_value_of_the_secret_is_another_version(client: SecretsManagerClient) -> None:
+    key = ApiKey(client, secret(client, "sk-1"), monotonic=Time())
+    first = key.version()
+    assert first == client.describe_secret(SecretId="key")["VersionIdsToStages"].popitem()[0]
+    client.put_secret_value(SecretId="key", SecretString="sk-2")
+    assert key.version() == first, "the version of the key that is used"
+    assert key.renewed()
+    assert key.version() != first
+
+
 def test_a_refused_key_is_read_again_at_once(client: SecretsManagerClient) -> None:
     key = ApiKey(client, secret(client, "sk-1"), monotonic=Time())
     assert key.current() == "sk-1"

@@ -48,6 +48,7 @@ class InMemoryBatchApi:
     clock: Clock
     page_size: int = 100
     list_lag: float = 0
+    key: str = "1"  #: its version
     files: dict[str, RemoteFile] = field(default_factory=dict)
     batches: dict[str, RemoteBatch] = field(default_factory=dict)
     calls: Counter[Method] = field(default_factory=Counter)
@@ -163,6 +164,9 @@ class InMemoryBatchApi:
     def delete_file(self, file_id: str) -> bool:
         with self._call("delete_file"):
             return self.files.pop(file_id, None) is not None
+
+    def key_version(self) -> str:
+        return self.key
 
     # inside
     @contextmanager

@@ -118,7 +118,7 @@ def _() -> Patches:
 
 @mutant("a lost create is made anew without a fence")
 def _() -> Patches:
-    return [(Recover, "_fence", lambda self, batch: batch)]
+    return [(Recover, "_fence", lambda self, batch, key_version: batch)]
 
 
 @mutant("one negative look is believed")

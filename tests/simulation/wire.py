@@ -23,7 +23,11 @@ class Fault(Enum):
 
 
 DEADLY = {"objects.replayable", "api.download", "objects.open"}  #: where content that kills is met
-READS = {"list_versions", "head", "open", "replayable", "list_parts", "page", "retrieve", "get", "query", "due"}
+READS = {
+    *("list_versions", "head", "open", "replayable", "list_parts"),
+    *("page", "retrieve", "key_version"),
+    *("get", "query", "due"),
+}
 
 
 @cache

@@ -158,7 +158,7 @@ def test_of_two_pollers_at_the_fence_the_second_does_not_take_the_firsts_delete_
 def test_while_one_poller_is_at_the_fence_no_other_one_looks_at_the_batch(world: World) -> None:
     batch = lost(world, made=False)
     now = world.clock.advance(SETTLE)
-    world.ledger.record_fence(batch, now=now, lease=now + pace.TICK)
+    world.ledger.record_fence(batch, key_version=world.api.key, now=now, lease=now + pace.TICK)
     fenced = world.read(batch.key)
     assert fenced.lease_until == now + dt.timedelta(minutes=3)
     assert fenced.fenced_at == now

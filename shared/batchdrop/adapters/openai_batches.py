@@ -35,6 +35,10 @@ class Key(Protocol):
         """The key of the moment."""
         ...
 
+    def version(self) -> str:
+        """Which one it is, without telling it."""
+        ...
+
     def renewed(self) -> bool:
         """Look again after it was refused; whether there is another one."""
         ...
@@ -123,6 +127,9 @@ class OpenAIBatches:
     def delete_file(self, file_id: str) -> bool:
         answer = self._ask_unless(_NOT_FOUND, lambda client: client.files.with_raw_response.delete(file_id))
         return answer is not None and openai_shapes.as_object(answer.content).get("deleted") is not False
+
+    def key_version(self) -> str:
+        return self._key.version()
 
     # inside
     def _once(self, send: Callable[[OpenAI], T], seconds: float, *, creating: bool) -> T:

@@ -35,6 +35,7 @@ class ApiKey:
         self._ttl = ttl
         self._monotonic = monotonic
         self._key: str | None = None
+        self._version = ""
         self._read_at = 0.0
 
     def current(self) -> str:
@@ -43,6 +44,11 @@ class ApiKey:
             self._key = self._read()
             self._read_at = self._monotonic()
         return self._key
+
+    def version(self) -> str:
+        """The secret's version that holds ``current()``."""
+        self.current()
+        return self._version
 
     def renewed(self) -> bool:
         """Read again, after the provider refused the key; whether there is another one now."""
@@ -60,6 +66,7 @@ class ApiKey:
         key = _key_in(answer.get("SecretString", ""))
         if not _is_key(key):
             raise Misconfigured(*self._missing("it holds no key"))
+        self._version = answer["VersionId"]
         return key
 
     def _missing(self, why: str) -> tuple[str, str]:

@@ -161,7 +161,7 @@ ROWS = {
             (B.CREATING,),
             None,
             (Guard.SAME_FILE, Guard.UNFENCED),
-            "time of the try to delete its file; lease; a crash if the creator died",
+            "time of the try to delete its file, and under which key; lease; a crash if the creator died",
         ),
         Row("B7.fenced", (B.CREATING,), B.QUEUED, (Guard.SAME_FILE,), "file deleted, none listed; file id removed"),
         Row("B7.ended", (B.UPLOADING, B.CREATING), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),

@@ -161,8 +161,9 @@ class Batch(Item, frozen=True, kw_only=True):
     """One OpenAI batch: a byte range of requests for one (model, endpoint).
 
     ``attempt``: which execution of its requests this is, from 1. ``halvings``: how often it was halved because of an
-    error that names no line. ``rank`` orders remote statuses, so that a late look never goes back. ``no_room_at``: when
-    the provider last refused it for want of room or of calls (``core.crowding``). ``pool_tokens``: the estimates of all
+    error that names no line. ``fenced_under``: the version of the key under which its file was to be deleted. ``rank``
+    orders remote statuses, so that a late look never goes back. ``no_room_at``: when the provider last refused it for
+    want of room or of calls (``core.crowding``). ``pool_tokens``: the estimates of all
     that was under way of its model when it was admitted, itself included.
     """
 
@@ -180,6 +181,7 @@ class Batch(Item, frozen=True, kw_only=True):
     file_id: str | None = None
     intent_at: datetime | None = None
     fenced_at: datetime | None = None
+    fenced_under: str | None = None
     openai_batch_id: str | None = None
     openai_created_at: int | None = None
     in_flight_at: datetime | None = None

@@ -56,9 +56,13 @@ class _Found:
 
 @dataclass(slots=True)
 class _Look:
-    """What has been done so far, and what may still be spent."""
+    """What has been done so far, and what may still be spent.
+
+    ``key_version``: that of the key when it began. Files and lists of two projects say nothing of each other.
+    """
 
     budget: Budget
+    key_version: str
     adopted: int = 0
     requeued: int = 0
     doubles: int = 0
@@ -87,13 +91,13 @@ class Recover:
     def __call__(self, batches: Sequence[Batch], budget: Budget) -> Recovered:
         if not batches:
             return Recovered()
-        look = _Look(budget)
+        look = _Look(budget, self.api.key_version())
         # Fenced, and not looked for since: who did it died, or came to the end of its budget. Once more, then look.
         fenced = self._fence_all(look, [batch for batch in batches if batch.fenced_at], leave=budget.calls // 2)
         found = self._search(batches, budget)
         self._take_all(look, batches, found)
         if found.is_whole:
-            self._queue_anew(look, fenced, found)
+            look.step(partial(self._queue_anew, look, fenced, found))
             # Where the list is long, a look behind the fences is left to a tick that begins with it.
             leave = found.pages + 1 if 2 * found.pages < budget.calls else 0
             lost = [batch for batch in batches if batch.fenced_at is None and batch.file_id not in found.batches]
@@ -138,7 +142,9 @@ class Recover:
 
     def _queue_anew(self, look: _Look, fenced: Sequence[Batch], found: _Found) -> None:
         """``found``: by a look that began behind their fences."""
-        for batch in fenced if found.is_whole else ():
+        if not found.is_whole or self.api.key_version() != look.key_version:
+            return
+        for batch in fenced:
             if batch.file_id not in found.batches and look.budget.remaining() > 0:
                 look.step(partial(self._requeue, look, batch))
 
@@ -150,11 +156,11 @@ class Recover:
         fenced: list[Batch] = []
         for batch in batches:
             if look.budget.calls > leave and len(look.troubles) < TROUBLES and look.budget.take():
-                look.step(partial(self._fence_into, fenced, batch))
+                look.step(partial(self._fence_into, fenced, batch, look.key_version))
         return fenced
 
-    def _fence_into(self, fenced: list[Batch], batch: Batch) -> None:
-        if behind := self._fence(batch):
+    def _fence_into(self, fenced: list[Batch], batch: Batch, key_version: str) -> None:
+        if behind := self._fence(batch, key_version):
             fenced.append(behind)
 
     def _adopt(self, batch: Batch, remote: RemoteBatch) -> bool:
@@ -175,18 +181,21 @@ class Recover:
     def _is_settled(self, batch: Batch) -> bool:
         return batch.intent_at is not None and self.clock.now() >= batch.intent_at + dt.timedelta(seconds=self.settle)
 
-    def _fence(self, batch: Batch) -> Batch | None:
+    def _fence(self, batch: Batch, key_version: str) -> Batch | None:
         """Delete the input file, so that a create still under way fails; the batch as it is then.
 
-        The fence counts only if a delete of ours removed the file: this one, or one that we recorded and whose answer
-        was lost. A file that somebody else removed proves nothing; the operator must look.
+        The fence counts only if a delete of ours removed the file: this one, or one that we recorded under the same key
+        and whose answer was lost. A file that somebody else removed proves nothing, nor does one that another project's
+        key does not see; the operator must look.
         """
-        now = self.clock.now()
-        # Where two pollers look, the one that comes second must not take the other's delete for a stranger's.
-        fenced = batch if batch.fenced_at else self.ledger.record_fence(batch, now=now, lease=now + pace.TICK)
-        if fenced is None:
-            return None
-        if not self.api.delete_file(batch.file_id or "") and batch.fenced_at is None:
+        now, fenced = self.clock.now(), batch
+        if batch.fenced_at is None:
+            # Where two pollers look, the one that comes second must not take the other's delete for a stranger's.
+            recorded = self.ledger.record_fence(batch, key_version=key_version, now=now, lease=now + pace.TICK)
+            if recorded is None:
+                return None
+            fenced = recorded
+        if not self.api.delete_file(batch.file_id or "") and batch.fenced_under != key_version:
             self.ledger.block(fenced, reason=CANNOT_FENCE, check_at=now + pace.WINDOW)
             return None
         return fenced

@@ -30,6 +30,7 @@ _REMOTE = (
     "file_id",
     "intent_at",
     "fenced_at",
+    "fenced_under",
     "openai_batch_id",
     "openai_created_at",
     "in_flight_at",
@@ -70,6 +71,7 @@ class BatchWrites:
             file_id=file_id,
             intent_at=now,
             fenced_at=None,
+            fenced_under=None,
             lease_until=lease,
             next_check_at=lease,
         )
@@ -95,10 +97,11 @@ class BatchWrites:
             more |= {"no_room_at": now}
         return self._table.commit([step(row, batch, guards={Guard.LEASE_OVER: now}, **fresh, **more)])
 
-    def record_fence(self, batch: Batch, *, now: datetime, lease: datetime) -> Batch | None:
+    def record_fence(self, batch: Batch, *, key_version: str, now: datetime, lease: datetime) -> Batch | None:
         guards = {Guard.SAME_FILE: batch.file_id}
-        held: dict[str, Any] = {"fenced_at": now, "lease_until": lease, "next_check_at": lease}
-        change = step("B7.fence", batch, guards=guards, **held, **died(batch, now))
+        fence: dict[str, Any] = {"fenced_at": now, "fenced_under": key_version}
+        held: dict[str, Any] = {"lease_until": lease, "next_check_at": lease}
+        change = step("B7.fence", batch, guards=guards, **fence, **held, **died(batch, now))
         return replaced(batch, change) if self._table.commit([change]) else None
 
     def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:

@@ -60,7 +60,7 @@ BLOCKED: Mapping[str, Text] = MappingProxyType(
             operation="PutObject on s3://my-output/reviews.results.jsonl",
         ),
         "cannot_fence": text(
-            "The batch's input file was removed by somebody else.",
+            "The batch's input file was removed by somebody else, or is of another key's project.",
             "Look for the batch at the provider; docs/operations.md says how to go on.",
         ),
         "batch_unknown_to_api": text(
