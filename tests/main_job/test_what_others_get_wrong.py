@@ -6,10 +6,11 @@ import json
 
 import pytest
 
-from batchdrop.core.errors import RetryLater
+from batchdrop.core.codes import said
+from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.states import JobState
 from tests.fakes.answers import answer, unexecuted
-from tests.fakes.batch_api import InMemoryBatchApi
+from tests.fakes.batch_api import InMemoryBatchApi, Method
 from tests.main_job.service import IN, OUT, Service, once, request, requests
 
 
@@ -73,6 +74,21 @@ def test_all_requests_failed_and_there_is_no_output_file(service: Service) -> No
         (3, "bad"),
     ]
     assert service.api.executed == {"r-1": 1, "r-2": 1, "r-3": 1}
+
+
+@pytest.mark.parametrize("call", ["upload", "create"])
+@pytest.mark.parametrize("code", ["http_400", "invalid_json_line"])
+def test_a_number_that_no_double_holds_is_found_where_the_refusal_names_no_line(
+    service: Service, call: Method, code: str
+) -> None:
+    infinite = request("r-2", temperature=1).replace(b'"temperature": 1', b'"temperature": 1e400')
+    service.api.script(call, Rejected(code, "Line 2 is not valid JSON."))
+    service.drop("a.jsonl", [request("r-1"), infinite, request("r-3")])
+    service.run()
+    assert service.ids("a.results.jsonl") == ["r-1", "r-2", "r-3"]
+    assert service.api.executed == {"r-1": 1, "r-3": 1}
+    (error,) = service.lines("a.errors.jsonl")
+    assert (error["line"], error["code"], error["reason"]) == (2, *said("invalid_json_line.double"))
 
 
 def test_line_separators_of_unicode_stand_raw_in_a_result(service: Service) -> None:

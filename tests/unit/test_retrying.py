@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchdrop.core import retrying
-from batchdrop.core.retrying import Block, Halve, Report, Wait, judge
+from batchdrop.core.retrying import Block, Halve, Report, Wait, judge, overlooked
 from batchdrop.ports import LineError
 
 
@@ -74,3 +74,17 @@ def test_a_refusal_without_a_word_is_told_as_such() -> None:
 def test_the_wait_doubles_up_to_an_hour() -> None:
     assert [retrying.backoff(refusals) for refusals in range(8)] == [60, 120, 240, 480, 960, 1920, 3600, 3600]
     assert retrying.backoff(10**6) == 3_600
+
+
+@pytest.mark.parametrize("number", ["1e400", "-0.1E+0999", "9" * 400 + ".0", "1.8e308"])
+def test_a_number_that_no_double_holds_is_found_where_the_provider_names_no_line(number: str) -> None:
+    found = overlooked([b"{}", f'{{"body": {{"x": [{{"y": {number}}}]}}}}'.encode(), b"{}"])
+
+    assert found is not None
+    assert [(line, of.code) for line, of in found.lines.items()] == [(2, "invalid_json_line")]
+    assert found.everyone is None
+
+
+@pytest.mark.parametrize("number", ["1e308", "-1.7E+308", "1e-400", "9" * 4_300, '"1e400"'])
+def test_a_number_that_a_parser_takes_is_under_no_suspicion(number: str) -> None:
+    assert overlooked([f'{{"body": {{"x": {number}}}}}'.encode()]) is None

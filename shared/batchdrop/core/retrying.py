@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from batchdrop.core import allowance, discretion
+from batchdrop.core.codes import said
+from batchdrop.core.text import has_number_beyond_double
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: Room, rate or the provider's own trouble: the same batch may pass later.
 PASSING = frozenset(
@@ -114,17 +116,22 @@ Verdict = Wait | Block | Halve | Report
 
 
 @dataclass(frozen=True, slots=True)
-class _Silence:
-    code: str = "batch_failed"
-    message: str = "The provider failed the whole batch and gave no reason."
+class _Ours:
+    """What we say where the provider does not."""
+
+    code: str
+    message: str
     line: int | None = None
+
+
+_SILENCE = _Ours("batch_failed", "The provider failed the whole batch and gave no reason.")
 
 
 def judge(
     complaints: Sequence[Complaint], *, requests: int, halvings: int, refusals: int, tokens: int | None = None
 ) -> Verdict:
     """What to do about a batch of so many ``requests`` and (estimated) ``tokens`` that was refused so."""
-    first = complaints[0] if complaints else _Silence()
+    first = complaints[0] if complaints else _SILENCE
     for complaint in complaints:
         if complaint.code in OPERATOR:
             return Block(f"{complaint.code}: {discretion.kept(complaint.message)}")
@@ -137,6 +144,13 @@ def judge(
     if first.code in PERMANENT or halvings >= HALVINGS or requests == 1:
         return Report(everyone=first)
     return Halve()
+
+
+def overlooked(requests: Iterable[bytes]) -> Report | None:
+    """The requests that are surely at fault where the provider named none. ``requests``: all of the batch."""
+    said_of_it = _Ours(*said("invalid_json_line.double"))
+    lines = {line: said_of_it for line, request in enumerate(requests, 1) if has_number_beyond_double(request)}
+    return Report(lines=lines) if lines else None
 
 
 def backoff(refusals: int) -> int:

@@ -101,6 +101,18 @@ def has_long_number(data: bytes | bytearray) -> bool:
     return any(token.lastindex for token in _LONG.finditer(data))
 
 
+def has_number_beyond_double(line: bytes) -> bool:
+    """Whether there is a number such as ``1e400``. The line must have been judged: that is all it can fail by.
+
+    To build the whole value takes longer than to judge the line: this is for lines that are under suspicion.
+    """
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return True
+    return False
+
+
 def twice(text: bytes | bytearray | Raw, names: Collection[str]) -> str | None:
     """The first of ``names`` that is a key of the JSON object ``text`` itself a second time: parsers see the last."""
     depth = 0

@@ -147,6 +147,8 @@ class Fetch:
         if isinstance(verdict, retrying.Wait):
             self._requeue(batch, verdict)
             return False
+        if isinstance(verdict, retrying.Halve) or verdict.everyone:
+            verdict = retrying.overlooked(dividing.requests(self.objects, batch)) or verdict
         if isinstance(verdict, retrying.Halve):
             halvings = batch.halvings + 1
             halves = dividing.divided(self.objects, batch, 2, now=self.clock.now(), halvings=halvings)

@@ -15,6 +15,10 @@ REQUESTS: Mapping[str, Text] = MappingProxyType(
             "The job ran for longer than MaxJobHours and ended before this request was answered.",
             "Drop it again, or raise MaxJobHours.",
         ),
+        "invalid_json_line.double": text(
+            "A number in the line is beyond what a double holds, and the provider refused the batch that had it.",
+            "Write a number that JSON parsers take, or a text.",
+        ),
         "no_answer": text(
             "The provider returned no line for this request.", "Drop it again; if that repeats, ask the provider."
         ),
