@@ -182,6 +182,6 @@ def written_by(job: Item) -> Iterator[str]:
 
 
 def explanation(job: Item) -> str | None:
-    """Where a file without a request has what is wrong with its lines."""
+    """Where a file that is not run for its lines has what is wrong with them."""
     key = naming.explanation_key(job["stem"], job["job_id"])
     return key if key in (job.get("reason") or "") else None

@@ -136,7 +136,7 @@ def _shape(cuts: list[Cut]) -> list[object]:
     return [
         (
             [getattr(cut, name) for name in ("first_byte", "end_byte", "first_line", "lines", "requests", "invalid")],
-            (cut.mapped, cut.plain, cut.refused, cut.head, cut.answer_bytes, cut.ids),
+            (cut.mapped, cut.plain, cut.head, cut.answer_bytes, cut.ids),
             [
                 (pair, load.requests, load.bytes, load.inputs, load.answer_bytes, cut.plain and load)
                 for pair, loads in cut.loads.items()

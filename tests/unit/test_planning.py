@@ -43,7 +43,7 @@ def shape(found: list[Cut]) -> list[object]:
         (
             (cut.first_byte, cut.end_byte, cut.first_line, cut.lines),
             (cut.requests, cut.invalid, cut.mapped, cut.answer_bytes),
-            (cut.plain, cut.refused, cut.head),
+            (cut.plain, cut.head),
             [(pair, load if cut.plain else weight(load)) for pair, loads in cut.loads.items() for load in loads],
         )
         for cut in found
@@ -139,7 +139,7 @@ def test_no_file_of_embeddings_is_projected_to_exceed_100_megabytes(more: dict[s
 
 def test_a_line_that_fits_no_batch_is_refused() -> None:
     [cut] = cuts(request("a") + b"\n" + request("b", text="x" * 500), Limits(bytes=200))
-    assert cut.refused == [(2, "line_too_long")]
+    assert (cut.requests, cut.invalid, cut.plain) == (2, 1, False)
 
 
 def test_a_line_over_the_cap_is_a_chunk_by_itself() -> None:

@@ -132,8 +132,8 @@ def test_metadata_says_reject(stack: PlanningStack) -> None:
     job = stack.drop(jsonl(request("a"), b"no json", request("b")), metadata={"Invalid-Lines": "reject"})
     assert job.options.invalid_lines is InvalidLines.REJECT
     assert (job.state, job.code) == (JobState.FAILED, "invalid_lines")
-    assert "line 2 (invalid_json_line)" in (job.reason or "")
-    assert stack.batches(job) == []
+    assert "cannot be run: line 2 (invalid_json_line)." in (job.reason or "")
+    assert "tick" not in [message.to for message in stack.messages.sent]
 
 
 def test_a_wrong_option_fails_the_job(stack: PlanningStack) -> None:

@@ -68,7 +68,6 @@ class Cut:
     mapped: int = 0
     plain: bool = True
     loads: dict[Pair, list[Load]] = field(default_factory=dict)
-    refused: list[tuple[int, str]] = field(default_factory=list)
     head: bytes | None = None
     answer_bytes: int = 0
     ids: set[str] = field(default_factory=set)

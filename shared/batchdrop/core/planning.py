@@ -17,7 +17,6 @@ from batchdrop.core.survey import survey
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SHOWN = 5  #: refused lines that a chunk names
 _SURVEYED = 4 << 20  #: a window above this is one long line
 _STEPS = (1 << 17, 1 << 14)  #: a window that cannot be taken whole is tried in parts of these sizes
 
@@ -53,8 +52,7 @@ class Cutter:
     def _alone(self, piece: TooLong) -> Iterator[Cut]:
         yield from self.finish()
         self.lines += 1
-        refused = [(self.lines, "line_too_long")]
-        yield Cut(piece.offset, piece.end, self.lines, self.lines, 1, 1, plain=False, refused=refused, head=piece.head)
+        yield Cut(piece.offset, piece.end, self.lines, self.lines, 1, 1, plain=False, head=piece.head)
 
     def _window(self, window: Window, steps: tuple[int, ...]) -> Iterator[Cut]:
         size = len(window.data)
@@ -97,7 +95,8 @@ class Cutter:
         if isinstance(verdict, Request):
             verdict = self._take(cut, verdict, line)
         if isinstance(verdict, Refusal):
-            _refuse(cut, self.lines, verdict)
+            cut.invalid += 1
+            cut.plain = False
         cut.reach(1, self.lines, line.end)
 
     def _opened(self, start: int, line: int = 0) -> Cut:
@@ -121,13 +120,6 @@ class Cutter:
         if kept:
             cut.ids.add(request.custom_id or "")
         return request
-
-
-def _refuse(cut: Cut, line: int, refusal: Refusal) -> None:
-    cut.invalid += 1
-    cut.plain = False
-    if len(cut.refused) < _SHOWN:
-        cut.refused.append((line, refusal.code))
 
 
 def estimated_tokens(requests: int, size: int) -> int:

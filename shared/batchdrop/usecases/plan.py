@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -20,6 +21,7 @@ from batchdrop.core.request import Pair
 from batchdrop.core.states import JobState
 from batchdrop.usecases import pace, tabling
 from batchdrop.usecases.reading import first_block, reading
+from batchdrop.usecases.refusals import refusals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from batchdrop.usecases.staging import Stage
 
 RESERVE_SECONDS = 120.0  #: a chunk takes less: some 10 s to judge it, at most 60 s to copy it
+
+NAMED = 5  #: lines that the reason of a job names
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,6 @@ class _Planning:
 
     def _accept(self, cut: Cut) -> None:
         """``Rejected`` where the chunk decides that the whole file is not run."""
-        if cut.invalid and self.job.options.invalid_lines is InvalidLines.REJECT:
-            raise _invalid_lines(cut)
         self.pairs |= cut.loads.keys()
         if len(self.pairs) > limits.PAIRS_PER_JOB:
             raise Rejected(*said("too_many_pairs", most=limits.PAIRS_PER_JOB, line=cut.lines))
@@ -150,10 +152,7 @@ class _Planning:
         )
 
     def _start(self) -> Job | None:
-        counts = self.job.counts
-        if counts.requests == counts.invalid:
-            errors = naming.explanation_key(self.job.stem, self.job.job_id)
-            raise nothing_valid.refusal(counts.requests, first_block(self.plan.objects, self.job), errors)
+        self._accept_lines(naming.explanation_key(self.job.stem, self.job.job_id))
         self.job = self._priced()
         cost.check(self.job)
         usage = {pair.model: Usage() for pair in sorted(self.pairs)}
@@ -163,6 +162,18 @@ class _Planning:
             return None
         self.plan.messages.tick()
         return replace(running, state=JobState.RUNNING)
+
+    def _accept_lines(self, errors: str) -> None:
+        """``Rejected`` where the lines that are no requests decide so. ``errors``: where each will be told."""
+        counts = self.job.counts
+        if counts.requests == counts.invalid:
+            raise nothing_valid.refusal(counts.requests, first_block(self.plan.objects, self.job), errors)
+        if counts.invalid and self.job.options.invalid_lines is InvalidLines.REJECT:
+            refused = refusals(self.plan.ledger, self.plan.objects, self.plan.stage.work_bucket, self.job)
+            named = ", ".join(f"line {row.line} ({row.code})" for row in islice(refused, NAMED))
+            if (more := counts.invalid - NAMED) > 0:
+                named += f" and {more:,} more"
+            raise Rejected(*said("invalid_lines", named=named, errors=errors))
 
     def _priced(self) -> Job:
         """With what its requests may take, by what is known of their models now, and what that costs."""
@@ -205,10 +216,3 @@ def _poisoned(job: Job) -> Rejected:
     """Nothing is known of what it dies of, but where."""
     where = f"behind line {job.cursor.lines:,}" if job.cursor.lines else "at its first lines"
     return Rejected(*said("quarantined.file", crashes=job.crashes, where=where))
-
-
-def _invalid_lines(cut: Cut) -> Rejected:
-    named = ", ".join(f"line {line} ({code})" for line, code in cut.refused)
-    if more := cut.invalid - len(cut.refused):
-        named += f" and {more:,} more up to line {cut.lines}"
-    return Rejected(*said("invalid_lines", named=named))

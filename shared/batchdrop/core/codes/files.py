@@ -38,8 +38,10 @@ FILES: Mapping[str, Text] = MappingProxyType(
         ),
         "invalid_lines": text(
             "This job runs all lines or none, and some cannot be run: {named}.",
-            "Mend them, or drop the file with the metadata invalid-lines=report.",
+            "Mend them, or drop the file with the metadata invalid-lines=report."
+            " What is wrong with each stands in {errors}.",
             named="line 7 (invalid_json_line), line 9 (invalid_url)",
+            errors=_ERRORS,
         ),
         "invalid_option": text(
             "The object's metadata {name} has a value that it cannot have; nothing was run.",
