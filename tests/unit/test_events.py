@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote_plus
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from batchdrop.core.events import Dropped, Task, parse
 from batchdrop.core.model import Key
@@ -32,6 +35,11 @@ def notification(key: str, **thing: Any) -> str:
 )
 def test_the_key_of_a_notification_is_decoded_once(encoded: str, key: str) -> None:
     assert parse(notification(encoded, versionId="v1")) == [Dropped("in", key, "v1")]
+
+
+@given(st.text(min_size=1, max_size=300))
+def test_whatever_the_key_it_is_read_as_it_was_written(key: str) -> None:
+    assert parse(notification(quote_plus(key, safe="/"))) == [Dropped("in", key, None)]
 
 
 def test_the_test_event_that_s3_sends_at_deployment_is_no_drop() -> None:
