@@ -53,6 +53,12 @@ def run_waves(stack: Stack) -> None:
 def refuse_a_file(stack: Stack) -> None:
     told(stack, "broken.jsonl", b"broken")
     assert stack.status("broken")["state"] == "failed"
+    body, options = request("n-0") + b"\nbroken", {"invalid-lines": "reject"}
+    stack.s3.put_object(Bucket=INPUT, Key="none.jsonl", Body=body, Metadata=options)
+    delivered(stack, "submitter", json.dumps({"task": "drop", "bucket": INPUT, "key": "none.jsonl"}))
+    assert stack.run("none")["code"] == "invalid_lines"
+    (errors,) = (key for key in stack.outputs() if key.startswith("none.") and key.endswith(".errors.jsonl"))
+    assert [error["line"] for error in stack.lines(errors)] == [2]
 
 
 def mend_a_file(stack: Stack) -> None:
