@@ -31,7 +31,7 @@ _LINES = """All others are run. The line has its place in `results.jsonl` (`erro
 _REQUESTS = """In the same two places. A request that was answered with an error keeps the provider's own code, or
 `http_<status>` where it gave none."""
 _BLOCKED = """They are `blocked`, an alarm says so, and they go on by themselves once it is mended; `cannot_fence` alone
-waits for a person. The code stands first in the `reason` of the batch."""
+waits for a person, unless its batch shows up within a day. The code stands first in the `reason` of the batch."""
 
 _SECTIONS: tuple[tuple[str, str, Mapping[str, Text]], ...] = (
     ("A file that is not run", _FILES, FILES),

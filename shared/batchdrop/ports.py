@@ -575,7 +575,7 @@ class Ledger(Protocol):
         ...
 
     def adopt(self, batch: Batch, remote: RemoteBatch, *, now: datetime, check_at: datetime) -> bool:
-        """B5."""
+        """B5. ``batch``: one whose create was lost, looked for or blocked."""
         ...
 
     def requeue(self, batch: Batch, *, not_before: datetime, now: datetime, reason: str | None = None) -> bool:

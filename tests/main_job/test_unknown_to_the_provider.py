@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from batchdrop.core.errors import OutcomeUnknown
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import RemoteBatch
+from batchdrop.usecases.recover import CANNOT_FENCE
 from tests.main_job.service import IN, Service, requests
 
 
@@ -53,6 +55,25 @@ def test_it_goes_on_when_it_shows_up(service: Service) -> None:
     service.api.batches.update(remote)
     wait(service, 6)
     assert (batch(service, job_id).state, batch(service, job_id).reason) == (BatchState.IN_FLIGHT, None)
+    service.run()
+    assert service.job(job_id).state is JobState.COMPLETED
+    assert service.api.calls["create"] == 1
+
+
+def test_a_create_without_an_answer_waits_for_its_key_too_and_is_adopted_when_that_is_back(service: Service) -> None:
+    job_id = service.drop("x.jsonl", requests(2))
+    service.api.script("create", OutcomeUnknown("reset"), after=True)
+    service.deliver()
+    batches, files = dict(service.api.batches), dict(service.api.files)
+    assert batch(service, job_id).state is BatchState.CREATING
+    service.api.batches.clear()
+    service.api.files.clear()
+    wait(service, 60)
+    lost = batch(service, job_id)
+    assert (lost.state, lost.reason) == (BatchState.BLOCKED, CANNOT_FENCE)
+    service.api.batches.update(batches)
+    service.api.files.update(files)
+    wait(service, 6)
     service.run()
     assert service.job(job_id).state is JobState.COMPLETED
     assert service.api.calls["create"] == 1

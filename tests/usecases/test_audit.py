@@ -16,7 +16,7 @@ from batchdrop.ports import BatchPage, RemoteBatch
 from batchdrop.usecases import audit
 from batchdrop.usecases.audit import Audit, Audited
 from batchdrop.usecases.budget import Budget
-from batchdrop.usecases.recover import Recover
+from batchdrop.usecases.recover import CANNOT_FENCE, Recover
 from tests import samples
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import World
@@ -105,12 +105,33 @@ def test_an_items_own_batch_is_left_alone(world: World, state: BatchState) -> No
     assert not is_stopped(world, remote)
 
 
-@pytest.mark.parametrize("state", [BatchState.CREATING, BatchState.BLOCKED])
-def test_a_create_under_way_matches_by_its_file_and_is_never_touched(world: World, state: BatchState) -> None:
+def test_a_create_under_way_matches_by_its_file_and_is_never_touched(world: World) -> None:
     remote = made(world)
-    world.batch(**of(remote, state, openai_batch_id=None, openai_created_at=None))
+    batch = world.batch(**of(remote, BatchState.CREATING, openai_batch_id=None, openai_created_at=None))
     assert audited(world)[0] == Audited(pages=1)
     assert not is_stopped(world, remote)
+    assert world.read(batch.key) == batch
+
+
+def test_what_the_operator_was_to_look_for_is_adopted_where_it_shows_up(world: World) -> None:
+    remote = made(world)
+    lost = {"openai_batch_id": None, "openai_created_at": None, "reason": CANNOT_FENCE}
+    batch = world.batch(**of(remote, BatchState.BLOCKED, **lost))
+    assert audited(world)[0] == Audited(pages=1, adopted=1)
+    adopted = world.read(batch.key)
+    assert (adopted.state, adopted.openai_batch_id, adopted.reason) == (BatchState.IN_FLIGHT, remote.id, None)
+    assert audited(world)[0] == Audited(pages=1)
+    assert not is_stopped(world, remote)
+
+
+def test_of_two_batches_of_a_blocked_items_file_one_is_adopted_and_the_other_stopped(world: World) -> None:
+    first = made(world)
+    second = made(world, input_file_id=first.input_file_id)
+    batch = world.batch(**of(first, BatchState.BLOCKED, openai_batch_id=None, reason=CANNOT_FENCE))
+    found, _ = audited(world)
+    assert (found.adopted, found.orphans, found.cancelled) == (1, 1, 1)
+    mine = world.read(batch.key).openai_batch_id
+    assert {one.id for one in (first, second) if is_stopped(world, one)} == {first.id, second.id} - {mine}
 
 
 def test_the_item_is_read_after_its_batch_was_listed(world: World) -> None:

@@ -140,7 +140,7 @@ ROWS = {
         ),
         Row("B3.unknown", (B.CREATING,), None, (Guard.CLAIM,), "the create's answer was lost: lease given back"),
         Row("B4", (B.CREATING,), B.IN_FLIGHT, (Guard.CLAIM,), "OpenAI's batch id; crashes = 0"),
-        Row("B5", (B.CREATING,), B.IN_FLIGHT, (Guard.SAME_FILE,), "OpenAI's batch id (adopted); crashes = 0"),
+        Row("B5", (B.CREATING, B.BLOCKED), B.IN_FLIGHT, (Guard.SAME_FILE, Guard.NO_BATCH), "adopted; crashes = 0"),
         Row(
             "B6.lease",
             (B.ADMITTED, B.UPLOADING),

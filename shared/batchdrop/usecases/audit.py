@@ -1,5 +1,7 @@
 """Find batches at the provider that were made for us and that no item will ever own: stop them, and tell of them.
 
+One whose create was given up as lost, and left to the operator, is adopted where it shows up after all.
+
 List first, then read: an item that is read before its batch is listed may not know yet of the batch that is its own.
 """
 
@@ -58,11 +60,13 @@ def next_round(at: Auditing, now: dt.datetime, *, has_jobs: bool) -> Auditing:
 class Audited:
     """What a round found. ``orphans``: those that were not known before; ``cancelled``: cancels sent.
 
+    ``adopted``: batches of blocked items.
     ``strays`` carry our stack's id, and their job is not in this table: nobody here may touch them. ``troubles``: why
     some could not be cancelled now; a later round sees them again.
     """
 
     pages: int = 0
+    adopted: int = 0
     orphans: int = 0
     cancelled: int = 0
     strays: int = 0
@@ -153,12 +157,18 @@ class _Judge:
         of = Key(remote.metadata.get("batchdrop_job", ""), remote.metadata.get("batchdrop_item", ""))
         item = self.ledger.get(of) if of.job_id and of.item else None
         if isinstance(item, Batch):
-            if not _may_own(item, remote):
-                self._stop(remote, of)
+            self._judge(item, remote)
         elif item is None and of.job_id and self.ledger.job(of.job_id):
             self._stop(remote, of)
         else:
             self.found.strays += 1
+
+    def _judge(self, item: Batch, remote: RemoteBatch) -> None:
+        if not _may_own(item, remote):
+            self._stop(remote, item.key)
+        elif item.state is BatchState.BLOCKED and item.openai_batch_id is None:
+            check_at = pace.in_flight(self.now)
+            self.found.adopted += self.ledger.adopt(item, remote, now=self.now, check_at=check_at)
 
     def _stop(self, remote: RemoteBatch, of: Key) -> None:
         """Told of first: one that is stopped before it did any work would not be found a second time."""
