@@ -158,6 +158,23 @@ def test_a_refusal_of_s3_says_who_must_act(
     assert getattr(caught.value, "code", None) == code
 
 
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("AccessDenied", "User: arn:aws:sts::1:role is not authorized to perform: kms:Decrypt on resource: {} because"),
+        ("KMS.DisabledException", "{} is disabled."),
+    ],
+)
+def test_a_key_that_may_not_be_used_is_named(client: S3Client, code: str, message: str) -> None:
+    key = "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-12ab"
+    with Stubber(client) as stub:
+        stub.add_client_error("get_object", service_error_code=code, service_message=message.format(key))
+        with pytest.raises(Rejected) as caught:
+            read(S3Objects(client))
+    assert caught.value.code == "access_denied"
+    assert f": {key}. Enable the key" in str(caught.value)
+
+
 @pytest.mark.parametrize(("operation", "call"), [("put_object", write), ("head_object", head), ("get_object", read)])
 def test_an_error_that_nobody_foresaw_is_not_hidden(client: S3Client, operation: str, call: Call) -> None:
     with Stubber(client) as stub:

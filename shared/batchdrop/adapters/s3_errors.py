@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,6 +20,8 @@ GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed"
 _REPLACED = frozenset({"416", "InvalidRange", "412", "PreconditionFailed"})
 UPLOAD_GONE = frozenset({"NoSuchUpload"})
 FAILED = frozenset({"412", "PreconditionFailed"})
+#: The key, where S3's message says that it was the key.
+_KEY = re.compile(r"arn:[\w-]+:kms:[\w-]*:\d*:key/[\w-]+")
 CONFLICT = frozenset({"409", "ConditionalRequestConflict"})
 
 
@@ -57,6 +60,8 @@ def _unreadable(error: ClientError, place: str) -> BatchdropError | None:
     if code in GONE | _REPLACED:
         return Rejected(*said("input_gone", place=place))
     if code in DENIED or code.startswith("KMS."):
+        if key := _KEY.search(error.response["Error"].get("Message", "")):
+            return Rejected(*said("access_denied.key", place=place, key=key[0]))
         return Rejected(*said("access_denied", place=place))
     if code == "InvalidObjectState":
         return Rejected(*said("not_readable", place=place))

@@ -116,6 +116,12 @@ FILES: Mapping[str, Text] = MappingProxyType(
             "Give the role s3:GetObject on it; if the bucket is encrypted under a KMS key, kms:Decrypt on that too.",
             place="s3://my-input/reviews.jsonl",
         ),
+        "access_denied.key": text(
+            "{place} is encrypted under a KMS key that may not be used: {key}.",
+            "Enable the key, and give the role kms:Decrypt on it.",
+            place="s3://my-input/reviews.jsonl",
+            key="arn:aws:kms:eu-west-1:123456789012:key/1234abcd",
+        ),
         "not_readable": text(
             "{place} lies in an archive (Glacier).",
             "Restore it, or upload it as a copy.",
