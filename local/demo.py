@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from local.cloud.running import Running
+    from local.cloud.running import Running, Wishes
 
 SAMPLE = ROOT / "events" / "sample.jsonl"
 KEY, STEM = "reviews/sample.jsonl", "reviews/sample"
@@ -39,17 +40,29 @@ console = Console(highlight=False)
 
 def run() -> int:
     """Up, drop, watch, show, down; the exit status."""
-    asked = wishes(os.environ)
+    asked = priced(wishes(os.environ))
     where = "the local OpenAI server" if asked.own_openai else asked.base_url or "the OpenAI API"
     if asked.upstream:
         where += f", and from there to {asked.upstream[1]}"
     console.print(f"Deploying [bold]template.yaml[/] to a local cloud; requests go to [bold]{where}[/].")
+    if provider := asked.own_openai and asked.parameters.get("PriceProvider"):
+        console.print(f"It takes no money; the cost in the status is what {provider} would have taken.")
     with running(PLACE, asked) as up:
         up.clients.s3.put_object(Bucket=up.stack.input_bucket, Key=KEY, Body=SAMPLE.read_bytes())
         console.print(f"Dropped events/sample.jsonl as [bold]s3://{up.stack.input_bucket}/{KEY}[/]\n")
         job = watch(up)
         show(up, job)
     return 0 if job["state"] == "completed" else 1
+
+
+def priced(asked: Wishes) -> Wishes:
+    """The local OpenAI server asks for no money: its jobs cost what OpenAI would have taken for the same tokens.
+
+    What answers behind it has its own price, and we do not know it.
+    """
+    if not asked.own_openai or asked.upstream:
+        return asked
+    return replace(asked, parameters={"PriceProvider": "openai", **asked.parameters})
 
 
 def watch(up: Running) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 
 from local.cloud.__main__ import wishes
 from local.cloud.trouble import Trouble
+from local.demo import priced
 from local.openai.__main__ import options
 from local.openai.upstream import UpstreamOptions
 
@@ -30,3 +31,13 @@ def test_without_one_the_local_server_answers_by_itself() -> None:
 def test_an_upstream_behind_another_api_makes_no_sense() -> None:
     with pytest.raises(Trouble, match="OPENAI_UPSTREAM"):
         wishes({"OPENAI_UPSTREAM": URL, "OPENAI_BASE_URL": "https://api.test/v1"})
+
+
+def test_the_demo_shows_what_openai_would_have_taken_where_nobody_takes_anything() -> None:
+    assert priced(wishes({})).parameters == {"PriceProvider": "openai"}
+    assert priced(wishes({"PARAMS": "PriceProvider= MaxAttempts=1"})).parameters == {
+        "PriceProvider": "",
+        "MaxAttempts": "1",
+    }
+    for env in ({"OPENAI_UPSTREAM": URL}, {"OPENAI_BASE_URL": "https://api.test/v1", "OPENAI_API_KEY": "sk-x"}):
+        assert priced(wishes(env)).parameters == {}, "others have prices of their own"
