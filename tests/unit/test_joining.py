@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from batchdrop.core import answers, joining, manifest
@@ -77,8 +77,8 @@ def test_an_id_is_restored_in_a_line_that_is_not_quite_json() -> None:
 def test_the_first_record_of_an_id_counts() -> None:
     index, _ = indexed(success("a"), answers.record("a", "x", "y"), success("b"))
 
-    assert [index.find(custom_id) for custom_id in "abc"] == [0, 2, None]
-    assert index.failures == {1}
+    assert [index.find(custom_id, joining.NONE) for custom_id in "abc"] == [0, 2, joining.NONE]
+    assert index.failures == {joining.NONE, 1}
     size, other = len(success("a")) + 1, len(answers.record("a", "x", "y")) + 1
     assert list(index.ends) == [0, size, size + other, size + other + size]
 
@@ -98,7 +98,7 @@ def test_the_index_judges_a_record_as_the_fetch_did(line: bytes, failed: bool) -
     index, _ = indexed(line)
     answer = answers.read(line)
 
-    assert index.find("a") == 0
+    assert index.find("a", joining.NONE) == 0
     assert (0 in index.failures) is failed
     assert answer is not None
     assert answer.is_success is not failed
@@ -119,9 +119,11 @@ def test_results_stand_in_the_order_of_the_input_whatever_the_order_of_the_answe
     missing=st.sets(st.integers(0, 11)),
     failed=st.sets(st.integers(0, 11)),
     together=st.integers(1, 400),
+    rows=st.integers(1, 13),
 )
+@example(order=list(range(12)), missing=set(), failed=set(), together=1, rows=13)
 def test_what_is_read_together_is_what_would_be_read_one_by_one(
-    order: list[int], missing: set[int], failed: set[int], together: int
+    order: list[int], missing: set[int], failed: set[int], together: int, rows: int
 ) -> None:
     lines = [json.dumps({"custom_id": f"r{number}"}).encode() for number in range(12)]
     records = {
@@ -132,6 +134,7 @@ def test_what_is_read_together_is_what_would_be_read_one_by_one(
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(joining, "_TOGETHER", together)
+        patch.setattr(joining, "_ROWS", rows)
         joined = list(joiner(*records.values()).clean(lines, 1))
 
     unanswered = [answers.record(f"r{number}", "not_answered", "given up") for number in range(12)]
@@ -140,7 +143,7 @@ def test_what_is_read_together_is_what_would_be_read_one_by_one(
     ]
     told = [json.loads(error)["line"] for _, error in joined if error is not None]
     assert told == [number + 1 for number in range(12) if number in missing | failed]
-    assert max(len(result) for result, _ in joined) < together + 100
+    assert max(len(result) for result, _ in joined) < 2 * (together + 100)
 
 
 def test_a_request_without_a_record_is_counted_and_reported() -> None:
