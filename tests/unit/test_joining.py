@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -144,6 +145,30 @@ def test_what_is_read_together_is_what_would_be_read_one_by_one(
     told = [json.loads(error)["line"] for _, error in joined if error is not None]
     assert told == [number + 1 for number in range(12) if number in missing | failed]
     assert max(len(result) for result, _ in joined) < 2 * (together + 100)
+
+
+def test_of_long_requests_no_more_are_held_than_of_short_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "_TOGETHER", 1_000)
+    taken = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal taken
+        for number in range(20):
+            taken += 1
+            yield json.dumps({"custom_id": f"r{number}", "text": "x" * 400}).encode()
+
+    join = joiner(*(success(f"r{number}") for number in range(20))).clean(lines(), 1)
+    next(join)
+    assert taken == 3
+
+
+def test_a_long_record_is_given_as_it_was_read_and_not_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(joining, "_TOGETHER", 1_000)
+    long = success("a")[:-1] + b',"text":"' + b"x" * 2_000 + b'"}'
+    records = {"a": long, "c": success("c"), "b": success("b")}
+    lines = [json.dumps({"custom_id": name}).encode() for name in ("c", "a", "b")]
+    joined = [result for result, _ in joiner(*records.values()).clean(lines, 1)]
+    assert joined == [records[name] + b"\n" for name in ("c", "a", "b")]
 
 
 def test_a_request_without_a_record_is_counted_and_reported() -> None:

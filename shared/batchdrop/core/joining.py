@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from array import array
-from itertools import islice
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -17,14 +16,15 @@ if TYPE_CHECKING:
 #: Result lines, of successes that follow each other, or that of a failure and its error line; each with its newline.
 Joined = tuple[bytes, bytes | None]
 
-_ROWS = 64  #: requests that are looked up at once: one by one, each takes a fifth longer
-_TOGETHER = 1 << 18  #: bytes: successes that follow each other are given at once up to here, if they are no longer
+#: Requests that are looked up at once, unless they are long: one by one, each takes a fifth longer.
+_ROWS = 64
+#: Bytes of requests that are held, and of records that are given, at once; one that is longer, by itself.
+_TOGETHER = 1 << 18
+#: The ordinal of no record, which is a failure.
+NONE = -1
 
 _encode = msgspec.json.Encoder().encode
 _MEMBER = re.compile(rb'[\s{,]*"(?:[^"\\]|\\.)*"\s*:\s*', re.DOTALL)
-
-
-NONE = -1  #: the ordinal of no record, which is a failure
 
 
 class _Request(msgspec.Struct, gc=False):
@@ -102,8 +102,8 @@ class Joiner:
 
     def clean(self, lines: Iterable[bytes], first_line: int) -> Iterator[Joined]:
         """Lines of the user's own object, none of them blank; ``first_line`` is the number of the first, from 1."""
-        find, failures, rows = self._index.find, self._index.failures, iter(lines)
-        while some := list(islice(rows, _ROWS)):
+        find, failures = self._index.find, self._index.failures
+        for some in _some(lines):
             ordinals = [find(request.custom_id, NONE) for request in map(_request, some)]
             begin = 0
             for place in [place for place, ordinal in enumerate(ordinals) if ordinal in failures]:
@@ -115,21 +115,30 @@ class Joiner:
 
     def _successes(self, ordinals: Iterable[int]) -> Iterator[Joined]:
         """Their records; what is together in the file is read at once."""
-        ends, read, size = self._index.ends, [], 0
+        read: list[bytes] = []
+        ends, size = self._index.ends, 0
+        for start, end in self._runs(ordinals):
+            length = ends[end] - ends[start]
+            if read and size + length > _TOGETHER:
+                yield b"".join(read), None
+                read, size = [], 0
+            read.append(self._records(start, end))
+            size += length
+        if read:
+            yield b"".join(read), None
+
+    def _runs(self, ordinals: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Ordinals that follow each other, from the first to behind the last."""
+        ends = self._index.ends
         start = end = limit = 0
         for ordinal in ordinals:
             if ordinal != end or ends[end] >= limit:
                 if start < end:
-                    read.append(self._records(start, end))
-                    size += len(read[-1])
-                    if size >= _TOGETHER:
-                        yield b"".join(read), None
-                        read, size = [], 0
+                    yield start, end
                 start, limit = ordinal, ends[ordinal] + _TOGETHER
             end = ordinal + 1
         if start < end:
-            read.append(self._records(start, end))
-            yield b"".join(read), None
+            yield start, end
 
     def _failure(self, number: int, line: bytes, ordinal: int) -> Joined:
         record = self._record(own_id(line), ordinal)
@@ -162,6 +171,20 @@ class Joiner:
         """The records of these ordinals, each with its newline."""
         first = self._index.ends[start]
         return self._fetch(first, self._index.ends[end] - first)
+
+
+def _some(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """As many as are looked up at once."""
+    some: list[bytes] = []
+    size = 0
+    for line in lines:
+        some.append(line)
+        size += len(line)
+        if len(some) == _ROWS or size >= _TOGETHER:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def own_id(line: bytes) -> str:
