@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
 from batchdrop.core import answers, manifest
+from batchdrop.core.restoring import restored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -24,7 +24,6 @@ _TOGETHER = 1 << 18
 NONE = -1
 
 _encode = msgspec.json.Encoder().encode
-_MEMBER = re.compile(rb'[\s{,]*"(?:[^"\\]|\\.)*"\s*:\s*', re.DOTALL)
 
 
 class _Request(msgspec.Struct, gc=False):
@@ -45,7 +44,6 @@ class _Success(msgspec.Struct, gc=False):
 
 _request = msgspec.json.Decoder(_Request).decode
 _success = msgspec.json.Decoder(_Success).decode
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Index:
@@ -234,26 +232,3 @@ def _about(number: int, code: str, reason: str) -> bytes:
 def _users(row: manifest.Sent, line: bytes) -> bytes:
     """The line under the id that the user gave."""
     return restored(line, row.id, bytes(row.original)) if row.mapped else line
-
-
-def restored(line: bytes, mapped_id: str, original: bytes) -> bytes:
-    """The JSON object with ``original`` as the value of its own ``custom_id``, every other byte kept."""
-    try:
-        first, end = _value_of_id(line)
-    except (ValueError, msgspec.MsgspecError, RecursionError):
-        # Not quite JSON (NaN, a lone surrogate): our ids are distinct enough to be found by their text.
-        return line.replace(_encode(mapped_id), original, 1)
-    return b"".join((line[:first], original, line[end:]))
-
-
-def _value_of_id(line: bytes) -> tuple[int, int]:
-    """Where the value stands. Members are walked from the front: the body may hold a ``custom_id`` too."""
-    at = 0
-    for name, raw in _members(line).items():
-        member, value = _MEMBER.match(line, at), bytes(raw)
-        if member is None or not line.startswith(value, member.end()):
-            break
-        at = member.end() + len(value)
-        if name == "custom_id":
-            return member.end(), at
-    raise ValueError("no custom_id of its own")
