@@ -467,7 +467,7 @@ class Ledger(Protocol):
         ...
 
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
-        """J5.note: how far the outputs are; the job as it is afterwards."""
+        """J5.note: how far the outputs are; the job as it is afterwards, under a claim of its own."""
         ...
 
     def finish_job(self, job: Job, outputs: Mapping[str, Mapping[str, str]], now: datetime) -> Job | None:

@@ -104,7 +104,7 @@ ROWS = {
         Row("J5", (J.RUNNING,), J.ASSEMBLING, (Guard.ALL_COLLECTED, Guard.CLAIM), "claim + 1, lease"),
         Row("J5.claim", (J.ASSEMBLING,), None, (Guard.CLAIM, Guard.LEASE_OVER), _CLAIMED),
         Row("J5.rest", (J.ASSEMBLING,), None, (Guard.CLAIM,), "lease given back; due when it is worth another try"),
-        Row("J5.note", (J.ASSEMBLING,), None, (Guard.CLAIM,), "how far the outputs are"),
+        Row("J5.note", (J.ASSEMBLING,), None, (Guard.CLAIM,), "how far the outputs are; claim + 1"),
         Row("J6", (J.ASSEMBLING,), (J.COMPLETED, J.CANCELLED), (Guard.CLAIM,), "version ids of the outputs"),
         Row("J7", (J.RUNNING,), None, (Guard.NOT_CANCELLED,), "time of the request; a deadline's code and reason"),
         Row("J8.told", (J.COMPLETED, J.CANCELLED, J.FAILED), None, (), "time at which the world was told"),

@@ -58,15 +58,15 @@ class Assemble:
         try:
             outputs = self._deliver(run)
         except Unfinished:
-            self.ledger.rest_assembly(job, check_at=self.clock.now())
+            self.ledger.rest_assembly(run.job, check_at=self.clock.now())
             return None
         except BatchdropError as trouble:
-            self.ledger.rest_assembly(job, check_at=pace.again(self.clock.now(), trouble))
+            self.ledger.rest_assembly(run.job, check_at=pace.again(self.clock.now(), trouble))
             raise
         now = self.clock.now()
         ended = self.ledger.finish_job(run.job, outputs, now)
         if ended is None:
-            self.ledger.rest_assembly(job, check_at=now + pace.REST)
+            self.ledger.rest_assembly(run.job, check_at=now + pace.REST)
         return ended
 
     def _deliver(self, run: Concatenate) -> dict[str, dict[str, str]]:

@@ -9,6 +9,8 @@ import msgspec
 import pytest
 
 from batchdrop.core import assembly
+from batchdrop.core.errors import RetryLater
+from batchdrop.core.model import Job
 from batchdrop.core.states import BatchState, JobState
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.collecting.assembling import MIB, assemble, joined, large
@@ -87,6 +89,33 @@ def test_an_upload_that_is_gone_is_begun_anew(world: World) -> None:
     assert assemble(world, job) is not None
 
     assert world.output("large.results.jsonl") == whole
+
+
+def test_who_read_the_job_before_its_upload_was_noted_begins_no_other_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job, whole = large(world, *[6 * MIB] * 3)
+    start, copy_part = world.objects.start_upload, world.objects.copy_part
+    read: list[Job] = []
+
+    def reading(*args: Any, **how: Any) -> Any:
+        read.append(world.job(job))
+        return start(*args, **how)
+
+    def busy(*_: Any) -> Any:
+        raise RetryLater("busy")
+
+    monkeypatch.setattr(world.objects, "start_upload", reading)
+    monkeypatch.setattr(world.objects, "copy_part", busy)
+    with pytest.raises(RetryLater):
+        assemble(world, job)
+    monkeypatch.setattr(world.objects, "copy_part", copy_part)
+    (stale,) = read
+    assert world.collector().assemble(stale, FakeDeadline(900)) is None
+    assert assemble(world, job) is not None
+
+    assert world.output("large.results.jsonl") == whole
+    assert (len(read), world.objects.uploads) == (1, {})
 
 
 def test_more_parts_than_an_upload_takes_are_merged_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

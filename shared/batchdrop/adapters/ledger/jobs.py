@@ -118,7 +118,8 @@ class JobWrites:
         return self._table.commit([step("J7", job, cancel_requested_at=now, **said)])
 
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
-        change = step("J5.note", job, upload=dict(upload), published_as=published_as)
+        # Who read the job before this must not claim it afterwards: they would begin another upload.
+        change = step("J5.note", job, claim=job.claim + 1, upload=dict(upload), published_as=published_as)
         return replaced(job, change) if self._table.commit([change]) else None
 
     def rest_assembly(self, job: Job, *, check_at: datetime) -> bool:
