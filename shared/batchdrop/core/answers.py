@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from batchdrop.core.model import Job, Usage
 
-BLOCK = 1 << 19  #: above, blocks are mapped and unmapped one by one, and each page of them faults
+#: Above, freed blocks go back to the kernel, two at a time or one by one, and each page of the next ones faults.
+BLOCK = 1 << 18
 
 #: Errors that say only that the provider did not come to it.
 NOT_RUN = frozenset({"batch_expired", "batch_cancelled"})
@@ -206,7 +207,7 @@ class Sieve:
 
 
 def blocks(read_some: Callable[[int], bytes]) -> Iterator[bytes]:
-    """A stream's bytes to its end, in blocks of 1 MiB or less."""
+    """A stream's bytes to its end, in blocks of ``BLOCK`` or less."""
     return iter(lambda: read_some(BLOCK), b"")
 
 
@@ -227,7 +228,7 @@ def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def packed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in blocks of about 1 MiB: few large writes instead of many small ones."""
+    """The same bytes in blocks of about ``BLOCK``: few large writes instead of many small ones."""
     held: list[bytes] = []
     size = 0
     for piece in pieces:
