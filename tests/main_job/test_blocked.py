@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from batchdrop.core.errors import Misconfigured
 from batchdrop.core.states import BatchState
 from batchdrop.ports import LineError
@@ -132,6 +134,27 @@ def test_a_model_that_the_key_may_not_use_stops_no_other_model(service: Service)
     state["mended"] = True
     service.run()
     assert service.status("a")["counts"]["completed"] == 1
+
+
+@pytest.mark.parametrize("batches", [1, 100])
+def test_a_blocked_job_delays_no_other_however_large_it_is(batches: int) -> None:
+    """The other one takes as many ticks as it would alone."""
+    took = []
+    for blocked in (0, batches):
+        service = Service(MAX_REQUESTS_PER_BATCH="1")
+        refusing(service, FORBIDDEN, lambda content: b"forbidden" in content)
+        bad = service.drop("a.jsonl", [request(f"a-{n}", model="forbidden") for n in range(blocked)]) if blocked else ""
+        minutes(service, 3)
+        good = service.drop("b.jsonl", [request(f"b-{n}", model="allowed") for n in range(3)])
+        ticks = 0
+        while not service.ended(good):
+            assert ticks < 20
+            minutes(service, 1)
+            service.api.finish_all()
+            ticks += 1
+        took.append(ticks)
+        assert not bad or BatchState.BLOCKED in states(service, bad)
+    assert took[0] == took[1]
 
 
 def test_a_billing_limit_that_shows_only_when_a_batch_is_checked_blocks_too() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from batchdrop.core.states import JobState
+from tests.fakes.answers import Json, respond_to
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.prices import price
 from tests.main_job.service import Service, request, requests
@@ -25,6 +26,29 @@ def test_tokens_and_dollars_add_up_over_batches_and_waves(service: Service) -> N
     assert told["models"]["small"]["per_million_tokens"] == {"input": "0.50", "cached_input": "0.50", "output": "2.00"}
     assert service.job(job_id).cost["actual"] == "0.00066"
     assert float(told["estimated"]) > 0
+
+
+def test_cached_and_reasoning_tokens_stand_in_the_status_and_in_the_table_and_have_their_price(
+    service: Service,
+) -> None:
+    service.ports.prices.known = {"gpt-5-mini": price("1", "10", cached="0.1")}
+
+    def respond(asked: Json) -> tuple[int, Json]:
+        status, body = respond_to(asked)
+        read = {"prompt_tokens": 1_000, "prompt_tokens_details": {"cached_tokens": 800}}
+        written = {"completion_tokens": 50, "completion_tokens_details": {"reasoning_tokens": 30}}
+        return status, body | {"usage": read | written}
+
+    service.api.respond = respond
+    job_id = service.drop("a.jsonl", requests(2))
+    service.run()
+    used = service.status("a")["usage"]["gpt-5-mini"]
+    assert (used["input_tokens"], used["cached_input_tokens"]) == (2_000, 1_600)
+    assert (used["output_tokens"], used["reasoning_tokens"]) == (100, 60)
+    kept = service.job(job_id).usage["gpt-5-mini"]
+    assert (kept.cached_input_tokens, kept.reasoning_tokens) == (1_600, 60)
+    # 400 tokens at a dollar a million, 1,600 at a tenth of it, 100 at ten.
+    assert service.status("a")["cost"]["actual"] == service.job(job_id).cost["actual"] == "0.00156"
 
 
 def test_the_status_tells_what_was_spent_so_far() -> None:
@@ -91,3 +115,11 @@ def test_a_model_without_a_price_is_run_and_its_cost_is_unknown(service: Service
     service.run()
     cost = service.status("a")["cost"]
     assert (cost["estimated"], cost["actual"]) == ("unknown", "unknown")
+
+
+def test_a_job_over_its_own_cap_ends_with_nothing_uploaded(service: Service) -> None:
+    service.ports.prices.known = {"gpt-5-mini": price("1", "10")}
+    service.drop("a.jsonl", requests(3), {"max-cost-usd": "0.01"})
+    service.run()
+    assert (service.status("a")["code"], service.status("a")["cost"]["cap"]) == ("over_cost_cap", "0.01")
+    assert not service.api.calls["upload"]

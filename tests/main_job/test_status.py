@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from batchdrop.core import limits
 from batchdrop.core.errors import RetryLater
 from batchdrop.core.states import JobState
 from batchdrop.ports import LineError
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.main_job.service import IN, Service, requests
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def test_the_end_is_never_overwritten_by_a_poller_that_looked_before(service: Service) -> None:
@@ -98,3 +104,19 @@ def test_why_a_batch_waits_and_when_it_is_tried_again_stands_in_the_status(servi
     assert waiting["next_try_at"] > "2026-11-22T12:00:00Z"
     service.run()
     assert "waiting" not in service.status("a")
+
+
+def test_no_item_no_message_and_no_status_grows_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REQUESTS_PER_CHUNK", 2)
+    largest = []
+    for number in (4, 100):
+        service = Service(MAX_REQUESTS_PER_BATCH="1")
+        service.drop("a.jsonl", requests(number))
+        service.run()
+        items = [len(str(item)) for item in service.ports.table.items.values()]
+        messages = [len(str(message)) for message in service.ports.messages.sent]
+        largest.append((max(items), max(messages), len(service.raw("a.status.json"))))
+    small, large = largest
+    assert all(many < few + 60 for few, many in zip(small, large, strict=True)), (
+        "some digits, and not a byte for each request"
+    )

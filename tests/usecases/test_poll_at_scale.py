@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections import Counter
 from typing import Any
@@ -68,6 +69,24 @@ def crowd(number: int, hours: int = 23) -> World:
         )
     world.api = LongList(remotes)  # type: ignore[assignment]
     return world
+
+
+def test_a_tick_asks_once_for_a_batch_of_23_hours_behind_ten_thousand_that_are_done() -> None:
+    world = crowd(1)
+    alone: Any = world.api
+    (old,) = alone.batches
+    later = made((old.created_at + number * 8 for number in range(1, 10_001)), "done")
+    done = [dataclasses.replace(one, status="completed") for one in later]
+    world.api = LongList([old, *done])  # type: ignore[assignment]
+    asked = []
+    for _ in range(11):
+        world.api.calls.clear()
+        seen = tick(world)
+        asked.append(world.api.calls.total() - seen.audited.pages)
+        assert seen.unseen == 0
+        world.clock.advance(minutes=1)
+    assert set(asked) == {0, 1}, "nothing between the rounds"
+    assert sum(asked) <= 3, "every five minutes"
 
 
 @pytest.fixture(scope="module")
