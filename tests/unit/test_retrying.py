@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from batchdrop.core import retrying
-from batchdrop.core.retrying import Block, Halve, Report, Wait, judge, overlooked
+from batchdrop.core.retrying import Block, Halve, Report, Wait, judge, looked_into, says_enough
 from batchdrop.ports import LineError
 
 
@@ -78,13 +78,40 @@ def test_the_wait_doubles_up_to_an_hour() -> None:
 
 @pytest.mark.parametrize("number", ["1e400", "-0.1E+0999", "9" * 400 + ".0", "1.8e308"])
 def test_a_number_that_no_double_holds_is_found_where_the_provider_names_no_line(number: str) -> None:
-    found = overlooked([b"{}", f'{{"body": {{"x": [{{"y": {number}}}]}}}}'.encode(), b"{}"])
+    found = looked_into(Halve(), [b"{}", f'{{"body": {{"x": [{{"y": {number}}}]}}}}'.encode(), b"{}"])
 
-    assert found is not None
+    assert isinstance(found, Report)
     assert [(line, of.code) for line, of in found.lines.items()] == [(2, "invalid_json_line")]
     assert found.everyone is None
 
 
-@pytest.mark.parametrize("number", ["1e308", "-1.7E+308", "1e-400", "9" * 4_300, '"1e400"'])
+@pytest.mark.parametrize("number", ["1e308", "-1.7E+308", "1e-400", "9" * 4_300, "0e9999", '"1e400"', '"\\"1e400"'])
 def test_a_number_that_a_parser_takes_is_under_no_suspicion(number: str) -> None:
-    assert overlooked([f'{{"body": {{"x": {number}}}}}'.encode()]) is None
+    assert looked_into(Halve(), [f'{{"body": {{"x": {number}}}}}'.encode()]) == Halve()
+
+
+def test_where_it_names_the_line_as_unreadable_we_say_why_and_keep_what_it_said_of_others() -> None:
+    named = Report(lines={1: LineError("invalid_json_line", "no", 1), 2: LineError("invalid_json_line", "no", 2)})
+    found = looked_into(named, [b"{}", b"[1e400]", b"[-1e999]"])
+
+    assert isinstance(found, Report)
+    assert found.lines[1].message == "no"
+    assert "beyond what a double holds" in found.lines[2].message
+    assert found.lines[3].code == "invalid_json_line"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "enough"),
+    [
+        (Halve(), False),
+        (Report(everyone=LineError("batch_failed", "no")), False),
+        (Report(everyone=LineError("model_not_found", "no")), True),
+        (Report(lines={1: LineError("invalid_json_line", "no", 1)}), False),
+        (Report(lines={1: LineError("invalid_request", "no", 1)}), True),
+        (Wait(60, "busy"), True),
+    ],
+)
+def test_requests_are_looked_into_where_the_provider_does_not_say_what_is_wrong_with_them(
+    verdict: retrying.Verdict, enough: bool
+) -> None:
+    assert says_enough(verdict) is enough

@@ -67,6 +67,8 @@ _OF_THE_MODEL = frozenset({"model_not_found"})
 #: The provider sometimes does not yet see a file that it has just taken: code ``invalid_request``, no line, this text.
 _FILE_NOT_SEEN = "cannot find file"
 
+_UNREADABLE = "invalid_json_line"
+
 HALVINGS = 3
 PATIENCE = 10  #: refusals of a single request: six hours, with the waits between them
 FIRST_WAIT = 60
@@ -146,11 +148,23 @@ def judge(
     return Halve()
 
 
-def overlooked(requests: Iterable[bytes]) -> Report | None:
-    """The requests that are surely at fault where the provider named none. ``requests``: all of the batch."""
+def says_enough(verdict: Verdict) -> bool:
+    """Whether no request is to be looked into: it is the model's, or the provider says what is wrong with which."""
+    if isinstance(verdict, Report) and verdict.everyone:
+        return verdict.everyone.code in _OF_THE_MODEL
+    if isinstance(verdict, Report):
+        return all(complaint.code != _UNREADABLE for complaint in verdict.lines.values())
+    return not isinstance(verdict, Halve)
+
+
+def looked_into(verdict: Halve | Report, requests: Iterable[bytes]) -> Halve | Report:
+    """With those that are surely at fault, and why: a number that no double holds. ``requests``: all of the batch."""
     said_of_it = _Ours(*said("invalid_json_line.double"))
-    lines = {line: said_of_it for line, request in enumerate(requests, 1) if has_number_beyond_double(request)}
-    return Report(lines=lines) if lines else None
+    found = {line: said_of_it for line, request in enumerate(requests, 1) if has_number_beyond_double(request)}
+    if not found:
+        return verdict
+    named = verdict.lines if isinstance(verdict, Report) else {}
+    return Report(lines={**named, **found})
 
 
 def backoff(refusals: int) -> int:

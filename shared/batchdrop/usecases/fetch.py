@@ -147,8 +147,8 @@ class Fetch:
         if isinstance(verdict, retrying.Wait):
             self._requeue(batch, verdict)
             return False
-        if isinstance(verdict, retrying.Halve) or verdict.everyone:
-            verdict = retrying.overlooked(dividing.requests(self.objects, batch)) or verdict
+        if not retrying.says_enough(verdict):
+            verdict = retrying.looked_into(verdict, dividing.requests(self.objects, batch))
         if isinstance(verdict, retrying.Halve):
             halvings = batch.halvings + 1
             halves = dividing.divided(self.objects, batch, 2, now=self.clock.now(), halvings=halvings)
