@@ -8,6 +8,7 @@ import pytest
 
 from batchdrop.core import limits
 from batchdrop.core.states import JobState
+from batchdrop.usecases import refusals
 from tests.main_job.service import WORK, Service, request, requests
 
 BAD = {1: b"broken", 2: request("b", stream=True), 5: b"[]", 6: b"{}", 7: b"1", 8: request("h", url="/x"), 120: b"{"}
@@ -48,6 +49,23 @@ def test_so_many_lines_are_told_as_a_chunk_may_have(
     monkeypatch.setattr(limits, limit, most)
     service.run()
     assert [error["line"] for error in service.lines(errors)] == list(BAD)[:told]
+
+
+def test_a_file_is_read_no_further_than_lines_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REQUESTS_PER_CHUNK", 6)
+    service = Service(MAX_REQUESTS_PER_BATCH="1")
+    lines = [BAD.get(number) or request(f"r-{number}") for number in range(1, 131)]
+    for option, read in (("reject", 12), ("report", 130)):
+        job_id = service.drop(f"{option}.jsonl", lines, {"invalid-lines": option})
+        assert sum(chunk.requests for chunk in service.ports.ledger.chunks(job_id)) == read
+    assert "line 7 (not_an_object) and 1 more. Mend them" in service.status("reject")["reason"]
+
+
+def test_of_no_more_chunks_than_can_be_looked_through_are_lines_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    service, _, errors = all_or_nothing()
+    monkeypatch.setattr(refusals, "CHUNKS", 1)
+    service.run()
+    assert [error["line"] for error in service.lines(errors)] == list(BAD)[:6]
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,8 @@ class _Planning:
                 if job is None:
                     return _Pass.LOST
                 self.job = job
+                if job.counts.invalid >= limits.REQUESTS_PER_CHUNK:
+                    self._accept_invalid()  # no more of them are told
                 if self.deadline.remaining() < self.plan.reserve_seconds:
                     return _Pass.OUT_OF_TIME
         return _Pass.WHOLE
@@ -152,7 +154,7 @@ class _Planning:
         )
 
     def _start(self) -> Job | None:
-        self._accept_lines(naming.explanation_key(self.job.stem, self.job.job_id))
+        self._accept_lines()
         self.job = self._priced()
         cost.check(self.job)
         usage = {pair.model: Usage() for pair in sorted(self.pairs)}
@@ -163,17 +165,25 @@ class _Planning:
         self.plan.messages.tick()
         return replace(running, state=JobState.RUNNING)
 
-    def _accept_lines(self, errors: str) -> None:
-        """``Rejected`` where the lines that are no requests decide so. ``errors``: where each will be told."""
+    def _accept_lines(self) -> None:
+        """``Rejected`` where the lines that are no requests decide so."""
         counts = self.job.counts
         if counts.requests == counts.invalid:
-            raise nothing_valid.refusal(counts.requests, first_block(self.plan.objects, self.job), errors)
-        if counts.invalid and self.job.options.invalid_lines is InvalidLines.REJECT:
+            raise nothing_valid.refusal(counts.requests, first_block(self.plan.objects, self.job), self._errors)
+        self._accept_invalid()
+
+    def _accept_invalid(self) -> None:
+        invalid = self.job.counts.invalid
+        if invalid and self.job.options.invalid_lines is InvalidLines.REJECT:
             refused = refusals(self.plan.ledger, self.plan.objects, self.plan.stage.work_bucket, self.job)
-            named = ", ".join(f"line {row.line} ({row.code})" for row in islice(refused, NAMED))
-            if (more := counts.invalid - NAMED) > 0:
-                named += f" and {more:,} more"
-            raise Rejected(*said("invalid_lines", named=named, errors=errors))
+            first = [f"line {row.line} ({row.code})" for row in islice(refused, NAMED)]
+            more = f" and {invalid - len(first):,} more" if invalid > len(first) else ""
+            raise Rejected(*said("invalid_lines", named=", ".join(first) + more, errors=self._errors))
+
+    @property
+    def _errors(self) -> str:
+        """Where it will be told what is wrong with each line, if the file is not run for them."""
+        return naming.explanation_key(self.job.stem, self.job.job_id)
 
     def _priced(self) -> Job:
         """With what its requests may take, by what is known of their models now, and what that costs."""
