@@ -52,6 +52,17 @@ def test_a_late_claimant_cannot_record_its_batch_but_it_can_be_adopted_by_its_fi
     assert read(ledger, creating).openai_batch_id == "batch_1"
 
 
+def test_what_is_blocked_adopts_only_where_it_has_no_batch(ledger: TableLedger, table: Table) -> None:
+    second = RemoteBatch("batch_2", "validating", REMOTE.input_file_id, 1)
+    creating = moved(ledger, table, BatchState.CREATING)
+    assert ledger.block(creating, reason="cannot_fence: look", check_at=NOW)
+    assert ledger.adopt(read(ledger, creating), REMOTE, now=NOW, check_at=LATER)
+    assert ledger.lose(read(ledger, creating), reason="batch_unknown_to_api: no", check_at=NOW)
+    unknown = read(ledger, creating)
+    assert (unknown.state, unknown.openai_batch_id) == (BatchState.BLOCKED, REMOTE.id)
+    assert not ledger.adopt(unknown, second, now=NOW, check_at=LATER)
+
+
 def test_a_late_look_never_goes_back(ledger: TableLedger, table: Table) -> None:
     flying = moved(ledger, table, BatchState.IN_FLIGHT)
     finalizing = RemoteBatch("batch_1", "finalizing", "file-1", 1, completed=2)

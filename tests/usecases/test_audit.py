@@ -124,14 +124,21 @@ def test_what_the_operator_was_to_look_for_is_adopted_where_it_shows_up(world: W
     assert not is_stopped(world, remote)
 
 
-def test_of_two_batches_of_a_blocked_items_file_one_is_adopted_and_the_other_stopped(world: World) -> None:
-    first = made(world)
+@pytest.mark.parametrize("page_size", [1, 100])
+def test_of_two_batches_of_a_blocked_items_file_the_oldest_is_adopted_and_the_other_stopped(
+    world: World, page_size: int
+) -> None:
+    first = made(world, status="completed", completed=5)
+    world.clock.advance(minutes=1)
     second = made(world, input_file_id=first.input_file_id)
     batch = world.batch(**of(first, BatchState.BLOCKED, openai_batch_id=None, reason=CANNOT_FENCE))
-    found, _ = audited(world)
-    assert (found.adopted, found.orphans, found.cancelled) == (1, 1, 1)
-    mine = world.read(batch.key).openai_batch_id
-    assert {one.id for one in (first, second) if is_stopped(world, one)} == {first.id, second.id} - {mine}
+    world.api.page_size = page_size
+    found, at = audited(world)
+    assert (found.adopted, found.orphans, found.cancelled) == (1, 0, 0)
+    assert world.read(batch.key).openai_batch_id == first.id
+    found, _ = audited(world, at)
+    assert (found.adopted, found.orphans, found.cancelled) == (0, 1, 1)
+    assert is_stopped(world, second)
 
 
 def test_the_item_is_read_after_its_batch_was_listed(world: World) -> None:

@@ -19,7 +19,7 @@ from batchdrop.core.lifecycle import ENDED_STATUSES
 from batchdrop.core.model import Batch, Key
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
-from batchdrop.usecases.recover import SKEW
+from batchdrop.usecases.recover import SKEW, age
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -92,6 +92,7 @@ class Audit:
         walk = _Walk(self.api, judge, horizon)
         seen_newest, below = walk(None, max(newest, horizon), NEWEST)
         seen_all, cursor = self._deeper(walk, at.cursor or below)
+        judge.adopt()
         checked_until = now if seen_newest else at.checked_until
         return judge.found, replace(at, checked_until=checked_until, cursor=None if seen_all else cursor)
 
@@ -145,6 +146,7 @@ class _Judge:
     current: frozenset[str]
     budget: Budget
     found: Audited = field(default_factory=Audited)
+    lost: dict[Key, tuple[Batch, RemoteBatch]] = field(default_factory=dict)  #: blocked items, and the oldest of theirs
 
     def is_suspect(self, remote: RemoteBatch) -> bool:
         """Whether to look closer. One that ended and did no work cost nothing: it may be a former try of its item."""
@@ -157,18 +159,24 @@ class _Judge:
         of = Key(remote.metadata.get("batchdrop_job", ""), remote.metadata.get("batchdrop_item", ""))
         item = self.ledger.get(of) if of.job_id and of.item else None
         if isinstance(item, Batch):
-            self._judge(item, remote)
+            self._own_or_stop(item, remote)
         elif item is None and of.job_id and self.ledger.job(of.job_id):
             self._stop(remote, of)
         else:
             self.found.strays += 1
 
-    def _judge(self, item: Batch, remote: RemoteBatch) -> None:
+    def adopt(self) -> None:
+        """The oldest of each blocked item, as everywhere: it may have ended. A later round stops the others."""
+        check_at = pace.in_flight(self.now)
+        for item, remote in self.lost.values():
+            self.found.adopted += self.ledger.adopt(item, remote, now=self.now, check_at=check_at)
+
+    def _own_or_stop(self, item: Batch, remote: RemoteBatch) -> None:
         if not _may_own(item, remote):
             self._stop(remote, item.key)
         elif item.state is BatchState.BLOCKED and item.openai_batch_id is None:
-            check_at = pace.in_flight(self.now)
-            self.found.adopted += self.ledger.adopt(item, remote, now=self.now, check_at=check_at)
+            _, known = self.lost.get(item.key, (item, remote))
+            self.lost[item.key] = item, min(known, remote, key=age)
 
     def _stop(self, remote: RemoteBatch, of: Key) -> None:
         """Told of first: one that is stopped before it did any work would not be found a second time."""

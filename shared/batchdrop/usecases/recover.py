@@ -96,8 +96,8 @@ class Recover:
         fenced = self._fence_all(look, [batch for batch in batches if batch.fenced_at], leave=budget.calls // 2)
         found = self._search(batches, budget)
         self._take_all(look, batches, found)
+        look.step(partial(self._queue_anew, look, fenced, found))
         if found.is_whole:
-            look.step(partial(self._queue_anew, look, fenced, found))
             # Where the list is long, a look behind the fences is left to a tick that begins with it.
             leave = found.pages + 1 if 2 * found.pages < budget.calls else 0
             lost = [batch for batch in batches if batch.fenced_at is None and batch.file_id not in found.batches]
@@ -131,7 +131,7 @@ class Recover:
 
     def _take_all(self, look: _Look, batches: Sequence[Batch], found: _Found) -> None:
         for batch in batches:
-            made = sorted(found.batches.get(batch.file_id or "", ()), key=_age)
+            made = sorted(found.batches.get(batch.file_id or "", ()), key=age)
             if made and look.budget.remaining() > 0:
                 look.step(partial(self._take, look, batch, made))
 
@@ -142,7 +142,7 @@ class Recover:
 
     def _queue_anew(self, look: _Look, fenced: Sequence[Batch], found: _Found) -> None:
         """``found``: by a look that began behind their fences."""
-        if not found.is_whole or self.api.key_version() != look.key_version:
+        if not fenced or not found.is_whole or self.api.key_version() != look.key_version:
             return
         for batch in fenced:
             if batch.file_id not in found.batches and look.budget.remaining() > 0:
@@ -201,5 +201,6 @@ class Recover:
         return fenced
 
 
-def _age(remote: RemoteBatch) -> tuple[int, str]:
+def age(remote: RemoteBatch) -> tuple[int, str]:
+    """Sorts the oldest first: of several of one input file, that is the one to adopt."""
     return remote.created_at, remote.id

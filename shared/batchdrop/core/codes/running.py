@@ -64,7 +64,7 @@ BLOCKED: Mapping[str, Text] = MappingProxyType(
             operation="PutObject on s3://my-output/reviews.results.jsonl",
         ),
         "cannot_fence": text(
-            "The batch's input file was removed by somebody else, or is of another key's project.",
+            "The batch's input file is gone, and perhaps not by us: somebody else did it, or the key was replaced.",
             "Look for the batch at the provider; docs/operations.md says how to go on.",
         ),
         "batch_unknown_to_api": text(
