@@ -99,6 +99,7 @@ lock: .venv/stamp  ## write the locks anew from pyproject.toml
 
 # pip only brings uv, at the version and with the hashes of the lock.
 .venv/stamp: requirements-dev.txt
+	@echo "installing what is needed, for about a minute"
 	@if [ ! -x $(BIN)/python ]; then "$$($(FIND_PYTHON))" -m venv .venv; fi
 	@if [ ! -x $(BIN)/uv ]; then \
 	  awk '/^[^ ]/ {uv = /^uv==/} uv' requirements-dev.txt > .venv/uv.txt; \

@@ -75,6 +75,8 @@ def test_of_no_more_chunks_than_can_be_looked_through_are_lines_told(monkeypatch
         ("a.jsonl", b"\n\n\r\n", "empty_file"),
         ("a.jsonl", b"[1]\n{}", "no_valid_requests"),
         ("a.csv", b"a,b\n", "unsupported_type"),
+        ("a.jsonl", b"[\n" + b",\n".join(requests(3)) + b"\n]\n", "unsupported_type"),
+        ("a.jsonl.gz", gzip.compress(b"\n [ \r\n" + b",\r\n".join(requests(3)) + b"\r\n]"), "unsupported_type"),
         ("a.jsonl.gz", gzip.compress(b"\n".join(requests(50)))[:-9], "corrupt_gzip"),
     ],
 )

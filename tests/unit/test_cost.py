@@ -162,7 +162,7 @@ def test_an_estimate_at_the_cap_is_run_and_one_above_it_is_not() -> None:
 
 def test_the_reason_says_how_many_requests_name_no_limit() -> None:
     estimate = Estimate(requests=9, read=9, output_tokens=10**9, unlimited=4)
-    with pytest.raises(Rejected, match="4 of 9 requests naming no limit"):
+    with pytest.raises(Rejected, match=r"and about .* a usual length for the 4 of 9 requests that name no limit"):
         cost.check(job("1", estimates={"a": estimate}))
 
 

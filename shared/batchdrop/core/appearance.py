@@ -51,6 +51,8 @@ _MAGIC = {
     b"SQLite format 3": Kind("an SQLite database", _CONVERT),
     b"Obj\x01": Kind("an Avro file", _CONVERT),
 }
+_ARRAY = Kind("one JSON array", _FLATTEN)
+_OPENED = re.compile(rb"\s*\[[ \t]*\r?\n")
 _TAR_AT, _TAR = 257, b"ustar"
 _TEXTS = (
     (
@@ -61,7 +63,7 @@ _TEXTS = (
         re.compile(rb"\s*<(!doctype|html|\?xml)", re.IGNORECASE),
         Kind("a page of HTML or XML", "Fetch the file again where it came from: this is what a server said instead."),
     ),
-    (re.compile(rb"\s*\[\s*[\n{\]]"), Kind("one JSON array", _FLATTEN)),
+    (re.compile(rb"\s*\[\s*[\n{\]]"), _ARRAY),
     (re.compile(rb"\s*\{[ \t]*\r?\n"), Kind("pretty-printed JSON", "Write each request on one line: jq -c .")),
     (
         re.compile(rb"\s*\{\s*'"),
@@ -83,8 +85,8 @@ SHAPES = {
     "params": Kind("a request for Anthropic's batches ('params')", _TRANSLATE),
     "modelInput": Kind("a request for Amazon Bedrock's batches ('modelInput')", _TRANSLATE),
     "request": Kind("a request for Gemini's batches ('request')", _TRANSLATE),
-    "response": Kind("a result, not a request", "Drop the requests that it came from."),
-    "error": Kind("a result, not a request", "Drop the requests that it came from."),
+    "response": Kind("a result, not a request", "Drop the requests that it came from instead."),
+    "error": Kind("a result, not a request", "Drop the requests that it came from instead."),
     "messages": Kind("a body alone ('messages')", _WRAP_MESSAGES),
     "contents": Kind("a body for Gemini ('contents')", _TRANSLATE),
     "prompt": Kind("a body alone ('prompt')", _WRAP_PROMPT),
@@ -97,6 +99,11 @@ def binary(head: bytes) -> Kind | None:
     if head.startswith(_TAR, _TAR_AT):
         return Kind("a tar archive", _UNPACK)
     return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+
+
+def array(head: bytes) -> Kind | None:
+    """What the file is, if its first line opens an array: its last object, without a comma, passes for a request."""
+    return _ARRAY if _OPENED.match(head) else None
 
 
 def guess(head: bytes) -> Kind | None:

@@ -105,9 +105,10 @@ def _is_silent(job: Job, model: str) -> bool:
 
 
 def _explained(model: str, estimate: Estimate) -> str:
-    text = f"{model}: {estimate.input_tokens:,} tokens to read and at most {estimate.most_output_tokens:,} to write"
+    most = "about" if estimate.unlimited else "at most"
+    text = f"{model}: {estimate.input_tokens:,} tokens to read and {most} {estimate.most_output_tokens:,} to write"
     if estimate.unlimited:
-        text += f", {estimate.unlimited:,} of {estimate.read:,} requests naming no limit"
+        text += f", a usual length for the {estimate.unlimited:,} of {estimate.read:,} requests that name no limit"
     return text
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core import cost, limits, naming, nothing_valid, poison
+from batchdrop.core import appearance, cost, limits, naming, nothing_valid, poison
 from batchdrop.core.allowance import Learned
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected, RetryLater
@@ -170,6 +170,8 @@ class _Planning:
         counts = self.job.counts
         if counts.requests == counts.invalid:
             raise nothing_valid.refusal(counts.requests, first_block(self.plan.objects, self.job), self._errors)
+        if counts.invalid and (kind := appearance.array(first_block(self.plan.objects, self.job))):
+            raise Rejected(*said("unsupported_type.content", kind=kind.name, mend=kind.mend))
         self._accept_invalid()
 
     def _accept_invalid(self) -> None:

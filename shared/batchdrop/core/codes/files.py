@@ -102,8 +102,8 @@ FILES: Mapping[str, Text] = MappingProxyType(
         ),
         "over_cost_cap": text(
             "The job may cost ${total}, which is more than ${cap}; nothing was run. {models}.",
-            "Drop the file with a higher max-cost-usd in its metadata, lower the limits in its requests, or drop "
-            "fewer.",
+            "Drop the file with a higher max-cost-usd in its metadata, set a (lower) limit such as max_output_tokens "
+            "in its requests, or drop fewer.",
             total="12.40",
             cap="5",
             models="gpt-5-mini: 10,000 requests",
