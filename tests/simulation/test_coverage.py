@@ -42,7 +42,7 @@ UNMADE = {
     "audit._stop api.cancel",
     "audit.__call__ ledger.job",
     # the key is of another project for a while: tests/main_job/test_unknown_to_the_provider.py
-    "audit._judge ledger.adopt",
+    "audit.adopt ledger.adopt",
     "recover._fence ledger.block",
     # refusals in other words: tests/usecases, tests/main_job
     "fetch._block ledger.block",

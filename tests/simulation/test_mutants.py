@@ -27,7 +27,7 @@ from tests.simulation.wire import Fault, fitting
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
 SLIP = re.compile("raised (AttributeError|ImportError|NameError|TypeError)")
-SEEDS = knob("SIMULATED_SEEDS_PER_MUTANT", 60)
+SEEDS = knob("SIMULATED_SEEDS_PER_MUTANT", 200)
 
 
 def in_schedules() -> str | None:
