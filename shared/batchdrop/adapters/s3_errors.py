@@ -20,9 +20,9 @@ GONE = frozenset({"404", "405", "NoSuchKey", "NoSuchVersion", "MethodNotAllowed"
 _REPLACED = frozenset({"416", "InvalidRange", "412", "PreconditionFailed"})
 UPLOAD_GONE = frozenset({"NoSuchUpload"})
 FAILED = frozenset({"412", "PreconditionFailed"})
+CONFLICT = frozenset({"409", "ConditionalRequestConflict"})
 #: The key, where S3's message says that it was the key.
 _KEY = re.compile(r"arn:[\w-]+:kms:[\w-]*:\d*:key/[\w-]+")
-CONFLICT = frozenset({"409", "ConditionalRequestConflict"})
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from batchdrop.core.planning import Cutter
 from batchdrop.core.request import Pair
 from batchdrop.core.states import JobState
 from batchdrop.usecases import pace, tabling
-from batchdrop.usecases.reading import first_block, reading
+from batchdrop.usecases.reading import first_block, no_lines, reading
 from batchdrop.usecases.refusals import refusals
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class _Planning:
         if counts.requests == counts.invalid:
             raise nothing_valid.refusal(counts.requests, first_block(self.plan.objects, self.job), self._errors)
         if counts.invalid and (kind := appearance.array(first_block(self.plan.objects, self.job))):
-            raise Rejected(*said("unsupported_type.content", kind=kind.name, mend=kind.mend))
+            raise no_lines(kind)
         self._accept_invalid()
 
     def _accept_invalid(self) -> None:

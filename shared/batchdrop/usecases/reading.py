@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from contextlib import AbstractContextManager
 
+    from batchdrop.core.appearance import Kind
     from batchdrop.core.cut import Cut
     from batchdrop.core.lines import TooLong
     from batchdrop.core.model import Job
@@ -46,6 +47,11 @@ class Input(Protocol):
         ...
 
 
+def no_lines(kind: Kind) -> Rejected:
+    """Why a file that is of this kind is not run."""
+    return Rejected(*said("unsupported_type.content", kind=kind.name, mend=kind.mend))
+
+
 @contextmanager
 def reading(objects: ObjectStore, job: Job, deadline: Deadline, folder: str | None = None) -> Iterator[Input]:
     """``Rejected`` where the first bytes say that these are no lines at all."""
@@ -55,7 +61,7 @@ def reading(objects: ObjectStore, job: Job, deadline: Deadline, folder: str | No
             yield _Packed(objects, job, deadline, file)
         return
     if kind := appearance.binary(start):
-        raise Rejected(*said("unsupported_type.content", kind=kind.name, mend=kind.mend))
+        raise no_lines(kind)
     yield _Plain(objects, job)
 
 
