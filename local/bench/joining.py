@@ -8,7 +8,7 @@ import random
 from functools import partial
 from typing import TYPE_CHECKING
 
-from batchdrop.core import answers as records
+from batchdrop.core import stream
 from batchdrop.core.joining import Index, Joiner
 from local.bench.figure import Figure, best, figure
 from local.bench.inputs import answers, requests
@@ -53,10 +53,11 @@ def joined(folder: Path) -> None:
         (folder / "results.jsonl").open("wb") as results,
     ):
         index = Index()
-        index.add(records.lines(records.blocks(given.read)))
-        joiner = Joiner(index, lambda first, size: os.pread(given.fileno(), size, first), ("not_answered", ""))
-        rows = joiner.clean(records.lines(records.blocks(asked.read)), 1)
-        results.writelines(records.packed(result for result, _ in rows))
+        index.add(stream.lines(stream.blocks(given.read)))
+        file = given.fileno()
+        joiner = Joiner(index, lambda first, size: os.pread(file, size, first), ("not_answered", ""))
+        rows = joiner.clean(stream.lines(stream.blocks(asked.read)), 1)
+        results.writelines(stream.packed(result for result, _ in rows))
 
 
 def _by_dict(folder: Path) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from batchdrop.core import answers
+from batchdrop.core import stream
 from batchdrop.core.cut import Limits
 from batchdrop.core.lines import windows
 from batchdrop.core.planning import Cutter
@@ -54,7 +54,7 @@ def planned(blocks: Iterable[bytes]) -> int:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     with path.open("rb", buffering=0) as file:
-        yield from answers.blocks(file.read)
+        yield from stream.blocks(file.read)
 
 
 def _parsed(path: Path) -> None:

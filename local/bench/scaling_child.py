@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from batchdrop.core import answers, limits
+from batchdrop.core import limits, stream
 from batchdrop.core.cut import Cut, Limits
 from batchdrop.core.joining import Index, Joiner
 from batchdrop.core.lines import windows
@@ -82,12 +82,12 @@ def joining(count: int, folder: Path, watch: Watch) -> int:
             gathered.truncate()
             index = Index()
             blocks = watch.outside(_answers(first, end))
-            index.add(answers.lines(_copied(blocks, gathered.write)))
+            index.add(stream.lines(_copied(blocks, gathered.write)))
             gathered.flush()
             joiner = Joiner(index, lambda at, size: os.pread(gathered.fileno(), size, at), ("not_answered", ""))
             asked = watch.outside(_made(lines, first, end))
             results.seek(0)
-            for block in answers.packed(row for row, _ in joiner.clean(answers.lines(asked), first + 1)):
+            for block in stream.packed(row for row, _ in joiner.clean(stream.lines(asked), first + 1)):
                 written += block.count(b"\n")
                 results.write(block)
             if joiner.unanswered:
@@ -99,7 +99,7 @@ def joining(count: int, folder: Path, watch: Watch) -> int:
 def _made(lines: Lines, first: int = 0, end: int | None = None) -> Iterator[bytes]:
     at, stop = first * _WIDTH, (lines.count if end is None else end) * _WIDTH
     while at < stop:
-        block = bytes(lines.read(at, min(answers.BLOCK, stop - at)))
+        block = bytes(lines.read(at, min(stream.BLOCK, stop - at)))
         at += len(block)
         yield block
 

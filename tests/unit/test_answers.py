@@ -160,31 +160,3 @@ def test_completed_failed_and_missing_are_all_requests(told: list[tuple[str, int
 
     assert sieve.completed + sieve.failed + len(sieve.missing) == 4
     assert len(set(written)) == len(written) == sieve.completed + sieve.failed
-
-
-# ── bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@given(
-    st.lists(st.text(st.sampled_from("a\u2028\u2029\u0085\x0b\x0c\x1c\r \u00e9"), min_size=1), max_size=8),
-    st.integers(1, 7),
-    st.booleans(),
-)
-def test_lines_end_at_line_feeds_alone_however_the_stream_is_cut(texts: list[str], size: int, ended: bool) -> None:
-    whole = [text.encode() for text in texts]
-    data = b"\n".join(whole) + (b"\n" if ended and whole else b"")
-    pieces = [data[start : start + size] for start in range(0, len(data), size)]
-
-    assert list(answers.lines(pieces)) == whole
-
-
-def test_empty_lines_are_no_lines() -> None:
-    assert list(answers.lines([b"\n\na\n", b"\n", b"\nb"])) == [b"a", b"b"]
-
-
-@given(st.lists(st.binary(max_size=400_000), max_size=12))
-def test_packing_changes_no_byte(pieces: list[bytes]) -> None:
-    blocks = list(answers.packed(pieces))
-
-    assert b"".join(blocks) == b"".join(pieces)
-    assert all(len(block) >= answers.BLOCK for block in blocks[:-1])

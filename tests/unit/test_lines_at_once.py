@@ -18,7 +18,7 @@ from batchdrop.core.lines import is_blank, windows
 from batchdrop.core.planning import Cutter
 from batchdrop.core.request import Request
 from batchdrop.core.survey import survey
-from batchdrop.core.text import is_deep
+from batchdrop.core.text import any_is_deep, is_deep
 
 
 def request(
@@ -182,6 +182,16 @@ def test_a_deep_line_among_others_never_takes_the_fast_path(depth: int) -> None:
     data = b"\n".join([line("a"), deep, line("b")])
     assert isinstance(judge(deep), Request) is (depth + 2 <= limits.LINE_DEPTH)
     assert survey(data) is None or depth + 2 <= limits.LINE_DEPTH
+
+
+@settings(max_examples=50)
+@given(st.lists(st.tuples(st.integers(0, 140), st.integers(1, 9)), max_size=60), st.integers(200, 1 << 17))
+def test_many_lines_are_deep_where_one_is_however_their_brackets_are_spread(
+    some: list[tuple[int, int]], size: int
+) -> None:
+    texts = [(b"[" * depth + b"]" * depth) * times for depth, times in some]
+    data = b"\n".join(text + b" " * (size // 60) for text in texts)
+    assert any_is_deep(data) is any(map(is_deep, texts))
 
 
 @given(st.lists(st.sampled_from([b"[", b"]", b"{", b"}", b'"', b"\\", b"[[[[[[[[", b"}}}]]", b"x"])))

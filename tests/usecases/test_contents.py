@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from batchdrop.core import answers
+from batchdrop.core import stream
 from batchdrop.core.model import Source
 from batchdrop.usecases import contents
 from tests.fakes.clock import FakeClock
@@ -16,7 +16,7 @@ def objects() -> InMemoryObjects:
     return InMemoryObjects(FakeClock())
 
 
-@pytest.mark.parametrize("size", [0, 1, answers.BLOCK, 2 * answers.BLOCK + 1])
+@pytest.mark.parametrize("size", [0, 1, stream.BLOCK, 2 * stream.BLOCK + 1])
 def test_a_whole_object_is_read_to_its_end(objects: InMemoryObjects, size: int) -> None:
     objects.put("work", "a", b"x" * size)
     blocks = contents.whole(objects, "work", "a")

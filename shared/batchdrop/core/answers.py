@@ -1,7 +1,4 @@
-"""A provider's result lines: read one, judge it by its own status code, keep one final record per request.
-
-Lines are bytes and end at a line feed alone: U+2028, U+0085 and their like stand raw in real results.
-"""
+"""A provider's result lines: read one, judge it by its own status code, keep one final record per request."""
 
 from __future__ import annotations
 
@@ -15,12 +12,9 @@ from batchdrop.core.codes import said
 from batchdrop.core.usage import Reported, Tally, salvage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from batchdrop.core.model import Job, Usage
-
-#: Above, freed blocks go back to the kernel, two at a time or one by one, and each page of the next ones faults.
-BLOCK = 1 << 18
 
 #: Errors that say only that the provider did not come to it.
 NOT_RUN = frozenset({"batch_expired", "batch_cancelled"})
@@ -201,41 +195,3 @@ class Sieve:
     def missing(self) -> list[int]:
         """Ordinals without a final record, ascending."""
         return [ordinal for ordinal, settled in enumerate(self.settled) if not settled]
-
-
-# ── bytes ───────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def blocks(read_some: Callable[[int], bytes]) -> Iterator[bytes]:
-    """A stream's bytes to its end, in blocks of ``BLOCK`` or less."""
-    return iter(lambda: read_some(BLOCK), b"")
-
-
-def lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The non-empty lines, without their newline, however the stream is cut into pieces."""
-    rest: list[bytes] = []
-    for piece in pieces:
-        *whole, tail = piece.split(b"\n")
-        if whole:
-            rest.append(whole[0])
-            whole[0] = b"".join(rest)
-            rest = []
-            yield from filter(None, whole)
-        if tail:
-            rest.append(tail)
-    if last := b"".join(rest):
-        yield last
-
-
-def packed(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in blocks of about ``BLOCK``: few large writes instead of many small ones."""
-    held: list[bytes] = []
-    size = 0
-    for piece in pieces:
-        held.append(piece)
-        size += len(piece)
-        if size >= BLOCK:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from batchdrop.core import answers, manifest
+from batchdrop.core import answers, manifest, stream
 from batchdrop.core.restoring import restored
 
 if TYPE_CHECKING:
@@ -114,29 +114,28 @@ class Joiner:
     def _successes(self, ordinals: Iterable[int]) -> Iterator[Joined]:
         """Their records; what is together in the file is read at once."""
         read: list[bytes] = []
-        ends, size = self._index.ends, 0
-        for start, end in self._runs(ordinals):
-            length = ends[end] - ends[start]
+        size = 0
+        for first, length in self._runs(ordinals):
             if read and size + length > _TOGETHER:
                 yield b"".join(read), None
                 read, size = [], 0
-            read.append(self._records(start, end))
+            read.append(self._fetch(first, length))
             size += length
         if read:
             yield b"".join(read), None
 
     def _runs(self, ordinals: Iterable[int]) -> Iterator[tuple[int, int]]:
-        """Ordinals that follow each other, from the first to behind the last."""
+        """Place and length of records that follow each other."""
         ends = self._index.ends
         start = end = limit = 0
         for ordinal in ordinals:
             if ordinal != end or ends[end] >= limit:
                 if start < end:
-                    yield start, end
+                    yield ends[start], ends[end] - ends[start]
                 start, limit = ordinal, ends[ordinal] + _TOGETHER
             end = ordinal + 1
         if start < end:
-            yield start, end
+            yield ends[start], ends[end] - ends[start]
 
     def _failure(self, number: int, line: bytes, ordinal: int) -> Joined:
         record = self._record(own_id(line), ordinal)
@@ -161,14 +160,10 @@ class Joiner:
 
     def _record(self, custom_id: str, ordinal: int) -> bytes:
         if ordinal != NONE:
-            return self._records(ordinal, ordinal + 1)[:-1]
+            first, end = self._index.ends[ordinal : ordinal + 2]
+            return self._fetch(first, end - first)[:-1]
         self.unanswered += 1
         return answers.record(custom_id, *self._reason)
-
-    def _records(self, start: int, end: int) -> bytes:
-        """The records of these ordinals, each with its newline."""
-        first = self._index.ends[start]
-        return self._fetch(first, self._index.ends[end] - first)
 
 
 def _some(lines: Iterable[bytes]) -> Iterator[list[bytes]]:
@@ -198,7 +193,7 @@ def staged_id(row: bytes) -> str:
 
 def selected(blocks: Iterable[bytes], wanted: frozenset[str]) -> Iterator[bytes]:
     """The records of these ids, each with its newline."""
-    return (line + b"\n" for line in answers.lines(blocks) if _answered(line) in wanted)
+    return (line + b"\n" for line in stream.lines(blocks) if _answered(line) in wanted)
 
 
 def _answered(line: bytes) -> str:

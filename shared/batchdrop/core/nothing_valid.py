@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from batchdrop.core import appearance, limits
-from batchdrop.core.answers import BLOCK
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected
 from batchdrop.core.judging import judge
 from batchdrop.core.lines import BOM
 from batchdrop.core.request import Refusal
+from batchdrop.core.stream import BLOCK
 
 INVALID_URL = "invalid_url"  #: the one refusal that quotes
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from msgspec import Raw
 
 _BLOCK = 1 << 20
-_STEPS = (1 << 13,)
+#: Bytes whose brackets are counted together, to begin with and at the most.
+_PART, _LARGEST_PART = 1 << 14, 1 << 16
 _TEXT = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _TEXTS = re.compile(_TEXT, re.DOTALL)
 _TOKEN = re.compile(_TEXT + rb"|([{\[])|([}\]])", re.DOTALL)
@@ -74,17 +75,21 @@ def _exceeds(line: bytes | bytearray) -> bool:
     return False
 
 
-def any_is_deep(data: bytes | bytearray, steps: tuple[int, ...] = _STEPS) -> bool:
+def any_is_deep(data: bytes | bytearray) -> bool:
     """Whether one of many lines is deep: asked of several together, since most have few brackets. Each must be JSON."""
-    if not steps:
-        return any(map(is_deep, data.split(b"\n")))
-    size, *smaller = steps
-    at = 0
+    at, size = 0, _PART
     while at < len(data):
         end = data.rfind(b"\n", at, at + size) + 1 or data.find(b"\n", at + size) + 1 or len(data)
         part = data[at:end]
-        if _openings(part) > limits.LINE_DEPTH and any_is_deep(part, tuple(smaller)):
-            return True
+        openings = _openings(part)
+        if openings > limits.LINE_DEPTH:
+            if part.find(b"\n", 0, -1) >= 0:
+                size //= 2
+                continue
+            if is_deep(part):
+                return True
+        elif openings < limits.LINE_DEPTH // 3:
+            size = min(2 * size + 1, _LARGEST_PART)
         at = end
     return False
 

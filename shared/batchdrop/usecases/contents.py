@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from batchdrop.core import answers
+from batchdrop.core import stream
 from batchdrop.core.model import Source
 
 if TYPE_CHECKING:
@@ -23,4 +23,4 @@ def part(objects: ObjectStore, source: Source) -> Iterator[bytes]:
     """A range of an object. S3 has no empty ranges: there is nothing to read then."""
     if source.first_byte < source.end_byte:
         with objects.open(source) as readable:
-            yield from answers.blocks(readable.read)
+            yield from stream.blocks(readable.read)

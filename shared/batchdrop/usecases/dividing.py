@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from batchdrop.core import answers, naming
+from batchdrop.core import naming, stream
 from batchdrop.core.model import Batch, Item, Source
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import contents
@@ -23,7 +23,7 @@ PARTS = "abcdefghijklmnopqrstuvwxyz"
 
 def requests(objects: ObjectStore, batch: Batch) -> Iterator[bytes]:
     """The batch's request lines, without their newlines."""
-    return answers.lines(contents.part(objects, batch.source))
+    return stream.lines(contents.part(objects, batch.source))
 
 
 def divided(objects: ObjectStore, batch: Batch, pieces: int, *, now: datetime, halvings: int = 0) -> list[Batch]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from batchdrop.core import answers, joining, limits, naming
+from batchdrop.core import joining, limits, naming, stream
 from batchdrop.core.publishing import claimant
 from batchdrop.ports import IfAbsent
 from batchdrop.usecases.refusals import refusals
@@ -37,7 +37,7 @@ class Explain:
             return False
         us = claimant(job, None)
         refused = refusals(self.ledger, self.objects, self.work_bucket, job)
-        lines = answers.packed(_first(joining.refused(row)[1] or b"" for row in refused))
+        lines = stream.packed(_first(joining.refused(row)[1] or b"" for row in refused))
         return bool(self.objects.write(self.output_bucket, key, lines, metadata=us.metadata, only=IfAbsent()))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from batchdrop.core import answers, blocking, naming, poison, retrying
+from batchdrop.core import answers, blocking, naming, poison, retrying, stream
 from batchdrop.core.answers import Sieve, Taken
 from batchdrop.core.errors import BatchdropError, Rejected, RetryLater
 from batchdrop.core.model import Batch, Job, Source, Usage
@@ -122,7 +122,7 @@ class Fetch:
         for file_id in filter(None, (batch.output_file_id, batch.error_file_id)):
             try:
                 with self.api.download(file_id) as pieces:
-                    yield from answers.lines(pieces)
+                    yield from stream.lines(pieces)
             except Rejected as error:
                 if error.code != "file_gone":
                     raise
@@ -203,7 +203,7 @@ class Fetch:
 
     def _write_answers(self, batch: Batch, records: Iterator[bytes]) -> None:
         key = naming.answers_key(batch.job_id, batch.chunk, batch.name)
-        self.objects.write(self.work_bucket, key, answers.packed(record + b"\n" for record in records))
+        self.objects.write(self.work_bucket, key, stream.packed(record + b"\n" for record in records))
 
     def _ids(self, batch: Batch) -> dict[str, int]:
         """The batch's custom ids in the order of its requests, with their ordinals from 0."""
@@ -227,7 +227,7 @@ class Fetch:
                     size += len(line) + 1
                     yield line + b"\n"
 
-        self.objects.write(self.work_bucket, key, answers.packed(chosen()))
+        self.objects.write(self.work_bucket, key, stream.packed(chosen()))
         source = Source(bucket=self.work_bucket, key=key, first_byte=0, end_byte=size)
         return dividing.child(batch, "r", source, len(ordinals), now=self.clock.now(), attempt=attempt)
 

@@ -13,7 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import IO
 
-from batchdrop.core import answers, lineage, naming, poison, unanswered
+from batchdrop.core import lineage, naming, poison, stream, unanswered
 from batchdrop.core.errors import BatchdropError, Rejected
 from batchdrop.core.joining import Index, Joined, Joiner, own_id, selected, staged_id
 from batchdrop.core.model import Batch, Chunk, Job
@@ -76,7 +76,7 @@ class Join:
                 raise ValueError(f"{chunk.key} has {chunk.requests} requests, {results.lines} were found")
             if errors_bytes:
                 failures.seek(0)
-                self._write(job, chunk, "errors", answers.blocks(failures.read))
+                self._write(job, chunk, "errors", stream.blocks(failures.read))
         counted = unanswered.counts(batches, joiner.unanswered, given_up=given_up is not None)
         return self.ledger.collect_chunk(
             chunk, results_bytes=results.bytes, errors_bytes=errors_bytes, counted=counted, reason=given_up
@@ -121,15 +121,15 @@ class Join:
         index = Index()
         for key in keys:
             blocks = self.whole(key)
-            index.add(answers.lines(_copied(blocks if wanted is None else selected(blocks, wanted), into)))
+            index.add(stream.lines(_copied(blocks if wanted is None else selected(blocks, wanted), into)))
         into.flush()
         return index
 
     def _rows(self, chunk: Chunk) -> Iterator[bytes]:
         """A line for each request: the manifest's where the chunk is staged, else the user's own."""
         if chunk.staged:
-            return answers.lines(self.whole(naming.manifest_key(chunk.job_id, chunk.number)))
-        return answers.lines(contents.part(self.objects, chunk.source))
+            return stream.lines(self.whole(naming.manifest_key(chunk.job_id, chunk.number)))
+        return stream.lines(contents.part(self.objects, chunk.source))
 
     def _ids(self, chunk: Chunk) -> Iterator[str]:
         """The id that each of the rows goes under; empty for a line that was refused."""
@@ -172,7 +172,7 @@ class _Count:
         self.bytes = 0
 
     def of(self, lines: Iterator[bytes]) -> Iterator[bytes]:
-        for block in answers.packed(lines):
+        for block in stream.packed(lines):
             self.lines += block.count(b"\n")
             self.bytes += len(block)
             yield block

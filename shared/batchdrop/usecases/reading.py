@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Protocol
 
-from batchdrop.core import answers, appearance
+from batchdrop.core import appearance, stream
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Rejected
 from batchdrop.core.inflate import MAGIC, inflate
@@ -84,7 +84,7 @@ def _stored(objects: ObjectStore, job: Job, first: int, end: int, stack: ExitSta
     if first >= end:
         return iter(())
     source = Source(bucket=job.bucket, key=job.input_key, version_id=job.version_id, first_byte=first, end_byte=end)
-    return answers.blocks(stack.enter_context(objects.open(source)).read)
+    return stream.blocks(stack.enter_context(objects.open(source)).read)
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ class _Packed:
         at, stop = first - self._base, end - self._base
         while at < stop:
             self._file.seek(at)
-            block = self._file.read(min(answers.BLOCK, stop - at))
+            block = self._file.read(min(stream.BLOCK, stop - at))
             at += len(block)
             yield block
 

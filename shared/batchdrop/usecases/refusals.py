@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from batchdrop.core import answers, manifest, naming
+from batchdrop.core import manifest, naming, stream
 from batchdrop.usecases import contents
 
 if TYPE_CHECKING:
@@ -22,6 +22,6 @@ def refusals(ledger: Ledger, objects: ObjectStore, work_bucket: str, job: Job) -
     chunks = (chunk for chunk in ledger.chunks(job.job_id) if chunk.invalid)
     for chunk in islice(chunks, CHUNKS):
         blocks = contents.whole(objects, work_bucket, naming.manifest_key(job.job_id, chunk.number)) or ()
-        for row in map(manifest.decode, answers.lines(blocks)):
+        for row in map(manifest.decode, stream.lines(blocks)):
             if isinstance(row, manifest.Refused):
                 yield row

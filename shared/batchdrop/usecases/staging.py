@@ -10,7 +10,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from batchdrop.core import answers, limits, manifest, naming
+from batchdrop.core import limits, manifest, naming, stream
 from batchdrop.core.cut import Cut, Limits, Load
 from batchdrop.core.judging import judge, too_large
 from batchdrop.core.lines import HEAD_BYTES, Window, is_blank, lines
@@ -187,7 +187,7 @@ class _Copy:
 
 def _from_start(file: IO[bytes]) -> Iterator[bytes]:
     file.seek(0)
-    return answers.blocks(file.read)
+    return stream.blocks(file.read)
 
 
 def _start(text: Text) -> str:
