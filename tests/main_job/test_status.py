@@ -106,6 +106,15 @@ def test_why_a_batch_waits_and_when_it_is_tried_again_stands_in_the_status(servi
     assert "waiting" not in service.status("a")
 
 
+def test_the_status_says_when_it_was_written(service: Service) -> None:
+    service.drop("a.jsonl", requests(2))
+    service.deliver()
+    first = service.status("a")["times"]["updated_at"]
+    service.run()
+    times = service.status("a")["times"]
+    assert times["created_at"] <= first < times["ended_at"] <= times["updated_at"]
+
+
 def test_no_item_no_message_and_no_status_grows_with_the_job(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "REQUESTS_PER_CHUNK", 2)
     largest = []

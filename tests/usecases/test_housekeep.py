@@ -16,6 +16,7 @@ from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import World
 
 JOBS = [samples.running()]
+DENIED = Misconfigured("access_denied", "denied")
 
 
 def nobody() -> None:
@@ -61,20 +62,21 @@ def test_two_pollers_do_not_make_the_same_round(world: World) -> None:
 
 
 def test_one_round_that_fails_keeps_the_other_from_nothing(world: World) -> None:
-    world.api.script("page", RetryLater("down"))
+    down = RetryLater("down")
+    world.api.script("page", down)
     found = keep(world)
-    assert (found.swept.pages, list(map(str, found.troubles))) == (1, ["down"])
+    assert (found.swept.pages, found.troubles) == (1, {"audit": down})
     record = world.ledger.housekeeping()
     assert record.sweep.next_at
     assert record.audit.next_at is None
     world.objects.list_versions = _denied  # type: ignore[method-assign, assignment]
     world.clock.advance(minutes=20)
     found = keep(world)
-    assert (found.audited.pages, list(map(str, found.troubles))) == (1, ["access_denied: denied"])
+    assert (found.audited.pages, found.troubles) == (1, {"sweep": DENIED})
 
 
 def _denied(*_: object) -> None:
-    raise Misconfigured("access_denied", "denied")
+    raise DENIED
 
 
 def test_after_trouble_the_next_try_is_made_when_the_lease_is_over(world: World) -> None:

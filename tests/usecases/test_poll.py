@@ -172,7 +172,7 @@ def test_a_provider_that_does_not_answer_keeps_nothing_else_from_moving(world: W
     world.api.script("page", RetryLater("down"))
     world.api.script("retrieve", RetryLater("down"))
     seen = tick(world)
-    assert seen.troubles == ["down"] * 2, "of the look and of the audit"
+    assert seen.troubles == ["look: down", "audit: down"]
     assert world.read(batch.key).state is BatchState.ADMITTED
 
 
@@ -239,7 +239,7 @@ def test_a_provider_that_is_down_is_not_the_operators_to_mend(world: World) -> N
     world.in_flight(1)
     world.api.script("retrieve", RetryLater("down"))
     seen = tick(world)
-    assert (seen.troubles, seen.misconfigured) == (["down"], 0)
+    assert (seen.troubles, seen.misconfigured) == (["look: down"], 0)
 
 
 def test_a_status_that_cannot_be_written_keeps_no_other_from_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +253,7 @@ def test_a_status_that_cannot_be_written_keeps_no_other_from_it(world: World, mo
     monkeypatch.setattr(world.objects, "write", denied)
     world.put(samples.running(job_id="later", stem="later", created_at=world.clock.advance(minutes=1)))
     seen = tick(world)
-    assert (seen.troubles, seen.misconfigured) == (["access_denied: not there"], 1)
+    assert (seen.troubles, seen.misconfigured) == (["status: access_denied: not there"], 1)
     assert world.objects.head("output", "later.status.json")
 
 

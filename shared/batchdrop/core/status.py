@@ -67,22 +67,33 @@ def report(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
 
 
 def _waiting(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
-    """Why what is not under way was put off, blocked or parked, and when the next of it is tried; the first of many."""
+    """Why what is not under way waits, was put off, blocked or parked, and when the next of it is tried.
+
+    What most wait for comes first, of many.
+    """
     found: dict[str, list[AnyItem]] = defaultdict(list)
     for item in (job, *parts):
         if poison.is_parked(item) and item.due:
             found[f"parked: it crashed {item.crashes} times and is tried every hour; see the logs"].append(item)
         elif not isinstance(item, Job) and item.reason and item.state not in _UNDER_WAY:
             found[item.reason].append(item)
+        elif isinstance(item, Batch) and item.state is BatchState.QUEUED and job.state is JobState.RUNNING:
+            found[f"queued: room for more of {item.model} under OpenAI's limits, or its turn"].append(item)
     told = [
         {
             "reason": reason,
             "batches": sum(isinstance(item, Batch) for item in some),
-            "next_try_at": min(str(msgspec.to_builtins(item.next_check_at)) for item in some),
+            **_next_try(some),
         }
         for reason, some in sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))[:TOLD]
     ]
     return {"waiting": told} if told else {}
+
+
+def _next_try(items: Iterable[AnyItem]) -> dict[str, str]:
+    """None is known where every tick may be the one."""
+    times = [item.next_check_at for item in items if item.next_check_at]
+    return {"next_try_at": msgspec.to_builtins(min(times))} if times else {}
 
 
 def _quarantined(parts: Iterable[Chunk | Batch]) -> dict[str, Any]:

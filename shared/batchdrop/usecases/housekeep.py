@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Kept:
-    """What the rounds of one tick did. ``troubles``: why one could not be made."""
+    """What the rounds of one tick did. ``troubles``: why one could not be made, by its name."""
 
     swept: Swept = field(default_factory=Swept)
     audited: Audited = field(default_factory=Audited)
-    troubles: list[BatchdropError] = field(default_factory=list)
+    troubles: dict[str, BatchdropError] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -95,7 +95,7 @@ class Housekeep:
         try:
             kept.swept, came = self.sweep()(turn.record.sweep, jobs, deadline)
         except BatchdropError as trouble:
-            kept.troubles.append(trouble)
+            kept.troubles["sweep"] = trouble
             return turn.record
         return replace(turn.record, sweep=came)
 
@@ -108,6 +108,6 @@ class Housekeep:
         try:
             kept.audited, came = self.audit()(record.audit, batches, budget)
         except BatchdropError as trouble:
-            kept.troubles.append(trouble)
+            kept.troubles["audit"] = trouble
             return record
         return replace(record, audit=audit.next_round(came, began_at, has_jobs=turn.has_jobs))

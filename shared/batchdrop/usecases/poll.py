@@ -44,8 +44,8 @@ _ROUNDS = 2 * audit.EVERY
 class Tick:
     """What a tick saw and did. ``calls``: to the provider. ``unseen``: batches that were due, for the next to look at.
 
-    ``troubles``: the steps that could not be done now, with why; ``misconfigured``: how many of them because of what
-    the operator must mend.
+    ``troubles``: what could not be done now, step by step, and why; ``misconfigured``: how many of them because of
+    what the operator must mend.
     """
 
     open_jobs: int = 0
@@ -69,8 +69,8 @@ class Tick:
     troubles: list[str] = field(default_factory=list)
     misconfigured: int = 0
 
-    def note(self, *troubles: BatchdropError) -> None:
-        self.troubles += map(str, troubles)
+    def note(self, step: str, *troubles: BatchdropError) -> None:
+        self.troubles += [f"{step}: {trouble}" for trouble in troubles]
         self.misconfigured += sum(isinstance(trouble, Misconfigured) for trouble in troubles)
 
 
@@ -98,30 +98,32 @@ class Poll:
         tick = Tick(len(found.jobs), len(found.batches), len(found.in_state(BatchState.BLOCKED)))
         tick.quarantined, tick.parked = found.quarantined, found.parked
         turn = Turn(has_jobs=bool(found.jobs))
-        for step in self._steps(found, tick, turn, budget):
+        for name, step in self._steps(found, tick, turn, budget):
             try:
                 step()
             except BatchdropError as trouble:
-                tick.note(trouble)
+                tick.note(name, trouble)
         tick.calls = budget.spent
         return tick
 
-    def _steps(self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget) -> Iterator[Callable[[], None]]:
+    def _steps(
+        self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget
+    ) -> Iterator[tuple[str, Callable[[], None]]]:
         now = self.clock.now()
         lost = [batch for batch in found.in_state(BatchState.CREATING) if (batch.lease_until or now) <= now]
         stopped = found.of_stopped_jobs()
-        yield lambda: self.housekeep.take(turn, budget.deadline)
+        yield "housekeeping", lambda: self.housekeep.take(turn, budget.deadline)
         # What each step leaves to those that follow.
         audits = audit.PAGES if turn.audits else 0
         cancels = CANCELS if stopped else 0
         lookups = LOOKUPS if lost else 0
-        yield lambda: self._observe(found, tick, turn, budget, leave=audits + cancels + lookups)
-        yield lambda: self._recover(lost, tick, budget.share(budget.calls - audits - cancels))
-        yield lambda: self._withdraw(found, stopped, tick, budget.share(budget.calls - audits))
-        yield lambda: self._admit(found, tick, budget.deadline)
-        yield lambda: self._redrive(found, tick, budget.share())
-        yield lambda: self._housekeep(found, tick, turn, budget.share())
-        yield lambda: self._report(found, tick, budget.share(part=1))
+        yield "look", lambda: self._observe(found, tick, turn, budget, leave=audits + cancels + lookups)
+        yield "recover", lambda: self._recover(lost, tick, budget.share(budget.calls - audits - cancels))
+        yield "withdraw", lambda: self._withdraw(found, stopped, tick, budget.share(budget.calls - audits))
+        yield "admit", lambda: self._admit(found, tick, budget.deadline)
+        yield "re-drive", lambda: self._redrive(found, tick, budget.share())
+        yield "housekeeping", lambda: self._housekeep(found, tick, turn, budget.share())
+        yield "status", lambda: self._report(found, tick, budget.share(part=1))
 
     def _observe(self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget, *, leave: int) -> None:
         flying, now = found.in_state(BatchState.IN_FLIGHT), self.clock.now()
@@ -135,19 +137,19 @@ class Poll:
             seen = self.observe()([*flying, *lost], share, is_round=turn.audits, place=place)
         tick.ended, tick.unseen = seen.ended, seen.unseen
         tick.odd_statuses, tick.unknown_batches = seen.odd_statuses, seen.unknown
-        tick.note(*seen.troubles)
+        tick.note("look", *seen.troubles)
         self.housekeep.note_look(turn, seen.place, budget.deadline)
 
     def _recover(self, lost: Sequence[Batch], tick: Tick, budget: Budget) -> None:
         if lost:
             tick.recovered = self.recover()(lost, budget)
-            tick.note(*tick.recovered.troubles)
+            tick.note("recover", *tick.recovered.troubles)
 
     def _withdraw(self, found: OpenItems, stopped: Sequence[Batch], tick: Tick, budget: Budget) -> None:
         tick.expired = self.expire(found.jobs.values())
         if stopped:
             tick.withdrawn = self.withdraw()(found.jobs, stopped, budget)
-            tick.note(*tick.withdrawn.troubles)
+            tick.note("withdraw", *tick.withdrawn.troubles)
 
     def _admit(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
         if found.in_state(BatchState.QUEUED):
@@ -160,7 +162,9 @@ class Poll:
     def _housekeep(self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget) -> None:
         kept = self.housekeep(turn, found.jobs.values(), found.batches, budget)
         tick.swept, tick.audited = kept.swept, kept.audited
-        tick.note(*kept.troubles, *kept.audited.troubles)
+        for step, trouble in kept.troubles.items():
+            tick.note(step, trouble)
+        tick.note("audit", *kept.audited.troubles)
 
     def _report(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
         most = len(tick.troubles) + TROUBLES
@@ -169,4 +173,4 @@ class Poll:
                 try:
                     self.status.refresh(job, found.parts[job.job_id])
                 except BatchdropError as trouble:
-                    tick.note(trouble)
+                    tick.note("status", trouble)

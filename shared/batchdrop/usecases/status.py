@@ -69,7 +69,9 @@ class Status:
         return False
 
     def _body(self, job: Job) -> bytes:
-        return msgspec.json.format(msgspec.json.encode(status.report(job, self.ledger.parts(job.job_id))))
+        report = status.report(job, self.ledger.parts(job.job_id))
+        report["times"]["updated_at"] = self.clock.now()
+        return msgspec.json.format(msgspec.json.encode(report))
 
 
 def _names(job: Job) -> list[str]:

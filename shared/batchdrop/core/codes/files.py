@@ -31,7 +31,7 @@ FILES: Mapping[str, Text] = MappingProxyType(
         ),
         "no_valid_requests.lines": text(
             _NO_REQUEST + " The first one: {why}",
-            "Mend it and all like it, and drop the file again. " + _EACH,
+            _EACH,
             lines=3,
             errors=_ERRORS,
             why='\'method\' is not "POST". Write "method": "POST".',
