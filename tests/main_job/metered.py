@@ -14,16 +14,19 @@ from tests.main_job.service import Service
 @dataclass
 class Metered:
     """Call ``look`` once a minute. ``dense``: tokens for each four bytes of a file. ``lag``: minutes until the room of
-    an ended batch is free again. ``works``: minutes that a batch takes. ``says``: whether a refusal names the limit.
+    an ended batch is free again. ``checks``: minutes until a batch is checked. ``works``: minutes that it then takes.
+    ``says``: whether a refusal names the limit.
     """
 
     limit: int
     what: str = "token"
     dense: float = 1.0
     lag: int = 0
+    checks: int = 0
     works: int = 10
     says: bool = True
     phantom: bool = False
+    seen: dict[str, int] = field(default_factory=dict)
     started: dict[str, int] = field(default_factory=dict)
     freed: dict[str, int] = field(default_factory=dict)
     refusals: Counter[int] = field(default_factory=Counter)  #: by minute
@@ -35,7 +38,8 @@ class Metered:
         self.minute += 1
         for batch_id in api.open_batches():
             if batch_id not in self.started:
-                self._check(api, batch_id)
+                if self.minute >= self.seen.setdefault(batch_id, self.minute) + self.checks:
+                    self._check(api, batch_id)
             elif self.minute >= self.started[batch_id] + self.works:
                 api.finish(batch_id)
                 self.freed[batch_id] = self.minute + self.lag

@@ -134,6 +134,13 @@ def test_the_limit_is_never_exceeded_where_every_batch_fits(sizes: list[tuple[in
     assert bool(chosen) == bool(queued)
 
 
+def test_what_was_refused_keeps_a_place_for_a_job_with_nothing_under_way() -> None:
+    huge = [*(working(number, 50) for number in range(1, 20)), *(batch(number, 10) for number in range(20, 50))]
+    small = batch(1, 10, job="b")
+    known = Learned(enqueued_tokens=2_000, refused_tokens=1_000, refused_at=NOW)
+    assert admitted([*huge, small], learned={POOL: known}) == [small]
+
+
 # where no limit is known
 
 
@@ -141,6 +148,12 @@ def test_at_first_one_batch_shows_whether_there_is_room() -> None:
     queued = [batch(number, 1_000_000) for number in range(1, 100)]
     assert admitted(queued) == queued[:1]
     assert admitted([validating(1, 1_000_000), *queued[1:]]) == []
+
+
+def test_while_it_does_so_jobs_with_nothing_under_way_may_take_what_every_account_has_room_for() -> None:
+    huge = [validating(1, 1_000_000), *(batch(number, 10) for number in range(2, 9))]
+    newcomers = [batch(1, 20_000, job=name) for name in "bcd"]
+    assert admitted([*huge, *newcomers]) == newcomers[:2]
 
 
 def test_room_that_proved_to_be_there_is_doubled() -> None:
@@ -189,11 +202,19 @@ def test_a_limit_in_requests_counts_the_requests_for_embeddings_of_every_model()
     def embedding(number: int, model: str, state: BatchState = BatchState.QUEUED) -> Batch:
         return samples.batch(number, model=model, endpoint="/v1/embeddings", requests=10, state=state)
 
-    learned = {("default", "small"): Learned(enqueued_requests=30)}
+    learned = {("default", "small"): Learned(enqueued_requests=31)}
     others = [embedding(1, "large", BatchState.IN_FLIGHT), embedding(2, "large", BatchState.IN_FLIGHT)]
     queued = [embedding(3, "small"), embedding(4, "small")]
     assert admitted([*others, *queued], learned=learned) == queued[:1]
     assert admitted([others[0], *queued], learned=learned) == queued
+
+
+def test_a_limit_in_requests_keeps_a_place_for_a_job_with_nothing_under_way() -> None:
+    huge = [*(working(number) for number in range(1, 20)), *(batch(number) for number in range(20, 50))]
+    small = batch(1, job="b")
+    known = {POOL: Learned(enqueued_requests=20)}
+    assert admitted(huge, learned=known) == []
+    assert admitted([*huge, small], learned=known) == [small]
 
 
 # our own pace

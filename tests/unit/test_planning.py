@@ -99,9 +99,9 @@ def test_one_id_in_two_chunks_is_kept_in_both() -> None:
     assert [(cut.requests, cut.mapped, cut.plain) for cut in many] == [(50, 0, True), (50, 0, True)]
 
 
-def test_a_chunk_has_at_most_twenty_pairs() -> None:
-    found = cuts(b"\n".join(request(f"r{i}", f"m{i}") for i in range(45)))
-    assert [len(cut.loads) for cut in found] == [20, 20, 5]
+def test_a_chunk_has_room_for_every_pair_of_a_job_however_they_are_mixed() -> None:
+    [cut] = cuts(b"\n".join(request(f"r{i}", f"m{i % limits.PAIRS_PER_JOB}") for i in range(5_000)))
+    assert [load.requests for loads in cut.loads.values() for load in loads] == [100] * limits.PAIRS_PER_JOB
 
 
 def test_answers_that_will_be_large_make_small_batches_and_chunks() -> None:

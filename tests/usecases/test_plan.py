@@ -182,10 +182,11 @@ def test_damaged_gzip_runs_nothing(stack: PlanningStack, damage: Callable[[bytes
     assert (job.state, job.code) == (JobState.FAILED, "corrupt_gzip")
 
 
-def test_more_than_a_hundred_pairs_are_refused(stack: PlanningStack) -> None:
-    job = stack.drop(jsonl(*(request(f"r{i}", model=f"m{i}") for i in range(101))))
+def test_more_than_fifty_pairs_are_refused(stack: PlanningStack) -> None:
+    job = stack.drop(jsonl(*(request(f"r{i}", model=f"m{i}") for i in range(51))))
     assert (job.state, job.code) == (JobState.FAILED, "too_many_pairs")
-    assert stack.drop(jsonl(*(request(f"r{i}", model=f"m{i}") for i in range(100)))).state is JobState.RUNNING
+    job = stack.drop(jsonl(*(request(f"r{i}", model=f"m{i % 50}") for i in range(200))))
+    assert (job.state, job.cursor.chunks) == (JobState.RUNNING, 1)
 
 
 def test_a_plan_goes_on_where_it_rested() -> None:

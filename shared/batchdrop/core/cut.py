@@ -93,7 +93,7 @@ class Cut:
             return False
         loads = self.loads.get(pair)
         if loads is None:
-            return len(self.loads) < limits.PAIRS_PER_CHUNK and self.batches < limits.BATCHES_PER_CHUNK
+            return self.batches < limits.BATCHES_PER_CHUNK
         return loads[-1].has_room(weight, limit) or self.batches < limits.BATCHES_PER_CHUNK
 
     def has_room_for_all(self, found: Survey, end: int, limit: Limits) -> bool:
@@ -104,7 +104,6 @@ class Cut:
         answers = sum(weight.answer_bytes for weight in found.weights.values())
         return (
             self.answer_bytes + answers <= limits.PROJECTED_BYTES_PER_CHUNK
-            and len(self.loads) + new <= limits.PAIRS_PER_CHUNK
             and self.batches + new <= limits.BATCHES_PER_CHUNK
             and all(self._last(pair).has_room(weight, limit) for pair, weight in found.weights.items())
         )

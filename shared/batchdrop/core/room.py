@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batchdrop.core import blocking, limits
-from batchdrop.core.allowance import KEPT_FREE
+from batchdrop.core.allowance import KEPT_FREE, TAKEN_FOR_GRANTED
 from batchdrop.core.lifecycle import OCCUPYING, rank
 from batchdrop.core.states import BatchState
 
@@ -34,6 +34,13 @@ class Room:
     unproven: bool = False
     tight: bool = False  #: something had to wait, so that nothing may pass it by but what is small and new
     passed_by: int = 0  #: tokens that did
+
+    def lets_by(self, weight: int, most: int) -> bool:
+        """Whether something new may pass what waits: so many tokens at the most do so at once."""
+        if self.passed_by + weight > most:
+            return False
+        self.passed_by += weight
+        return True
 
 
 @dataclass(slots=True)
@@ -92,21 +99,29 @@ class Rooms:
 
     def _fits(self, room: Room, batch: Batch, *, is_new: bool) -> bool:
         allowance, weight = room.allowance, room.allowance.weight(batch)
-        enqueued = self.requests[_shared(batch)]
-        if enqueued and allowance.requests is not None and enqueued + batch.requests > allowance.requests:
+        if not self._has_room_for_requests(allowance, batch, is_new=is_new):
             return False
         if not room.tokens:
             return True
-        if allowance.below is not None and room.estimated + batch.estimated_tokens >= allowance.below:
-            return False
-        if allowance.tokens is None:
-            return room.tokens + weight <= allowance.window(room.proven) or not room.unproven
-        kept_free = allowance.tokens // KEPT_FREE
-        if room.tight:
-            if not is_new or room.passed_by + weight > kept_free:
+        if allowance.below is not None:
+            spare = 0 if is_new else allowance.below // KEPT_FREE
+            if room.estimated + batch.estimated_tokens >= allowance.below - spare:
                 return False
-            room.passed_by += weight
+        if allowance.tokens is None:
+            if room.tokens + weight <= allowance.window(room.proven) or not room.unproven:
+                return True
+            return is_new and room.lets_by(weight, TAKEN_FOR_GRANTED)
+        kept_free = allowance.tokens // KEPT_FREE
+        if room.tight and not (is_new and room.lets_by(weight, kept_free)):
+            return False
         return room.tokens + weight <= allowance.tokens - (0 if is_new else kept_free)
+
+    def _has_room_for_requests(self, allowance: Allowance, batch: Batch, *, is_new: bool) -> bool:
+        enqueued = self.requests[_shared(batch)]
+        if not enqueued or allowance.requests is None:
+            return True
+        spare = 0 if is_new else allowance.requests // KEPT_FREE
+        return enqueued + batch.requests <= allowance.requests - spare
 
 
 def _shared(batch: Batch) -> Pool:

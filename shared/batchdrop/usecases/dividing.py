@@ -59,7 +59,7 @@ def child(
         model=batch.model,
         endpoint=batch.endpoint,
         requests=count,
-        estimated_tokens=-(-batch.estimated_tokens * count // batch.requests),
+        estimated_tokens=max(count, -(-batch.estimated_tokens * _bytes(source) // _bytes(batch.source))),
         api=batch.api,
         completion_window=batch.completion_window,
         attempt=attempt or batch.attempt,
@@ -67,6 +67,10 @@ def child(
         due=Item.OPEN,
         next_check_at=now,
     )
+
+
+def _bytes(source: Source) -> int:
+    return source.end_byte - source.first_byte
 
 
 def _places(objects: ObjectStore, batch: Batch, borders: list[int]) -> list[int]:

@@ -27,7 +27,8 @@ def learn(ledger: Ledger, batch: Batch, reason: str, now: datetime) -> None:
         beside = (batch.pool_tokens or 0) - batch.estimated_tokens
         least = max(1, known.seen_tokens, beside if beside > 0 else batch.estimated_tokens // 2)
         ledger.learn_limit(pool, allowance.Named(tokens=least), now=now)
-    ledger.note_refused(batch, now=now)
+    if not (limit and limit.requests):
+        ledger.note_refused(batch, now=now)
 
 
 def experience(ledger: Ledger, batch: Batch, usage: Usage) -> None:
