@@ -5,6 +5,8 @@ submitter and collector start cold for each of their messages. The hours, while 
 those of a job with as many batches as a million requests have, which hold little here. Seconds are those of this
 machine, where S3 and OpenAI are near; memory and disk are the template's. What the stack costs while nothing is dropped
 is told apart, and so is what AWS asks for data that goes out. To keep input and results is not in it.
+
+List prices are those of November 2026 in us-east-1, from the services' pricing pages (`local/bench/prices.py`).
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def names(figures: Iterator[Figure]) -> list[str]:
 
 
 def test_planning_and_joining_are_measured(tmp_path: Path) -> None:
-    assert len(names(planning.figures(tmp_path, size=20_000, rounds=1))) == 4
+    assert len(names(planning.figures(tmp_path, size=20_000, rounds=1))) == 6
     assert len(names(joining.figures(tmp_path, rows=50, rounds=1))) == 2
 
 

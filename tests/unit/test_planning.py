@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import pytest
@@ -108,6 +109,33 @@ def test_answers_that_will_be_large_make_small_batches_and_chunks() -> None:
     found = cuts(b"\n".join(request(f"r{i}", url="/v1/images/generations") for i in range(400)))
     assert [cut.requests for cut in found] == [333, 67]
     assert {load.requests for cut in found for loads in cut.loads.values() for load in loads[:-1]} == {33}
+
+
+@pytest.mark.parametrize(
+    ("body", "each"),
+    [
+        ({}, 2_000),
+        ({"n": 1, "logprobs": False}, 2_000),
+        ({"n": 10}, 20_000),
+        ({"n": "10"}, 2_000),
+        ({"logprobs": True}, 2_000 + 250 * 90),
+        ({"logprobs": True, "top_logprobs": 20, "max_tokens": 8_000}, 2_000 + 250 * 21 * 90),
+        ({"logprobs": True, "top_logprobs": 5, "max_completion_tokens": 1}, 2_000 + 6 * 90),
+        ({"n": 2, "logprobs": 5, "max_tokens": 10}, 2 * (2_000 + 10 * 5 * 90)),
+    ],
+)
+def test_more_answers_and_their_probabilities_are_projected_however_the_line_is_written(
+    body: dict[str, Any], each: int
+) -> None:
+    [cut] = cuts(b"\n".join(request(f"r{i}", **body) for i in range(3)))
+    assert cut.answer_bytes == 3 * each
+    [cut] = cuts(b"\n".join(request(f"r{i}", **body).replace(b"POST", b"post") for i in range(3)))
+    assert cut.answer_bytes == 3 * each
+
+
+def test_so_many_images_are_projected_as_are_asked_for() -> None:
+    found = cuts(b"\n".join(request(f"r{i}", url="/v1/images/generations", n=10) for i in range(40)))
+    assert {load.requests for cut in found for loads in cut.loads.values() for load in loads[:-1]} == {3}
 
 
 def test_a_batch_of_embeddings_has_at_most_50_000_texts() -> None:

@@ -21,6 +21,7 @@ _QUOTED = 100  #: characters of the user's that a reason may quote
 _REQUIRED = ("method", "url", "body")
 _KEYS = ("custom_id", *_REQUIRED)
 _BODY_KEYS = ("model", "stream", "background")
+_TRUE = Raw(b"true")
 _OFF = (NOTHING, NULL, Raw(b"false"))
 
 
@@ -53,6 +54,12 @@ class _Body(msgspec.Struct, gc=False):
     input: Raw = NOTHING
     dimensions: Raw = NOTHING
     encoding_format: Raw = NOTHING
+    n: Raw = NOTHING
+    logprobs: Raw = NOTHING
+    top_logprobs: Raw = NOTHING
+    max_output_tokens: Raw = NOTHING
+    max_completion_tokens: Raw = NOTHING
+    max_tokens: Raw = NOTHING
 
 
 _LINE = msgspec.json.Decoder(_Line)
@@ -120,11 +127,26 @@ def _read(fields: _Line, line: Raw, text: Raw | None) -> Request | Refusal:
     verdict = _request(
         _text(fields.custom_id),
         Pair(_text(body.model) or "", _text(fields.url) or ""),
-        Body(input=body.input, dimensions=_number(body.dimensions), encoding_format=_text(body.encoding_format)),
+        _sized(body),
         text=text,
         rewrite=_text(fields.method) != "POST",
     )
     return verdict if isinstance(verdict, Request) else _refusal(fields, line, verdict.code, verdict.reason)
+
+
+def _sized(body: _Body) -> Body:
+    """What tells how large the answer gets."""
+    return Body(
+        input=body.input,
+        encoding_format=_text(body.encoding_format),
+        dimensions=_number(body.dimensions),
+        n=_number(body.n),
+        logprobs=body.logprobs == _TRUE or _number(body.logprobs),
+        top_logprobs=_number(body.top_logprobs),
+        max_output_tokens=_number(body.max_output_tokens),
+        max_completion_tokens=_number(body.max_completion_tokens),
+        max_tokens=_number(body.max_tokens),
+    )
 
 
 def _refusal(fields: _Line, line: Raw, code: str, reason: str) -> Refusal:

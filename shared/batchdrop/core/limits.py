@@ -80,5 +80,10 @@ EMBEDDING_DIMENSIONS = 3_072  #: of the largest model, where a request names non
 BYTES_PER_DIMENSION = 21  #: a float in JSON text, [L] 8 to 35 kB for 1,536 of them
 BYTES_PER_PACKED_DIMENSION = 6  #: four bytes in base64 (``encoding_format``)
 
+ANSWERS_PER_REQUEST = 128  #: [O] the most that ``n`` may ask for
+TOP_LOGPROBS = 21  #: [O] ``top_logprobs`` is 20 at the most; the token itself comes first
+USUAL_ANSWER_TOKENS = 250  #: of the 2,000 bytes of an answer, half are its text
+BYTES_PER_LOGPROB = 90  #: [S] a token, its probability and its bytes, in JSON
+
 #: Prompt tokens are estimated from bytes: four bytes a token is English prose in OpenAI's tokenizers.
 BYTES_PER_TOKEN = 4

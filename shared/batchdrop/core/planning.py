@@ -15,7 +15,9 @@ from batchdrop.core.request import Refusal, Request
 from batchdrop.core.survey import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
+
+    from batchdrop.core.metering import Meter
 
 _SURVEYED = 4 << 20  #: a window above this is one long line
 _STEPS = (1 << 17, 1 << 14)  #: a window that cannot be taken whole is tried in parts of these sizes
@@ -120,6 +122,24 @@ class Cutter:
         if kept:
             cut.ids.add(request.custom_id or "")
         return request
+
+
+def cuts(
+    pieces: Iterable[Window | TooLong], cutter: Cutter, meter: Meter, forget: Callable[[int | None], None]
+) -> Iterator[Cut]:
+    """The chunks of an input, each as soon as it is full and metered.
+
+    ``forget`` is told, after each piece, the first byte that a chunk to come may need again.
+    """
+    for piece in pieces:
+        at = piece.offset
+        for cut in cutter.feed(piece):
+            at = meter.take(piece, at, cut.end_byte)
+            yield cut
+        meter.take(piece, at, piece.end)
+        forget(cutter.needs_from)
+        del piece  # it may be one long line, and copying its chunk reads it once more
+    yield from cutter.finish()
 
 
 def estimated_tokens(requests: int, size: int) -> int:

@@ -65,6 +65,12 @@ class Body(msgspec.Struct, gc=False, kw_only=True):
     input: Raw = NOTHING
     dimensions: int | None = None
     encoding_format: str | None = None
+    n: int | None = None
+    logprobs: bool | int | None = None
+    top_logprobs: int | None = None
+    max_output_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    max_tokens: int | None = None
 
 
 def is_model(name: str) -> bool:
@@ -78,13 +84,25 @@ def is_nothing(value: Raw) -> bool:
 def embedded(endpoint: limits.Endpoint, body: Body) -> tuple[int, int]:
     """(texts to embed, projected bytes of the answer) of one request."""
     if not endpoint.embeds:
-        return 0, endpoint.answer_bytes
+        return 0, _answer_bytes(endpoint, body)
     inputs = _inputs(body.input)
     most = limits.EMBEDDING_DIMENSIONS
     dimensions = body.dimensions if body.dimensions and 0 < body.dimensions <= most else most
     is_packed = body.encoding_format == "base64"
     each = dimensions * (limits.BYTES_PER_PACKED_DIMENSION if is_packed else limits.BYTES_PER_DIMENSION)
     return inputs, endpoint.answer_bytes + inputs * each
+
+
+def _answer_bytes(endpoint: limits.Endpoint, body: Body) -> int:
+    """As many answers as are asked for, and of each token as many probabilities as are."""
+    answers = min(max(1, body.n or 1), limits.ANSWERS_PER_REQUEST)
+    top = max(int(body.logprobs or 0), 1 + body.top_logprobs if body.top_logprobs else 0)
+    if top <= 0:
+        return answers * endpoint.answer_bytes
+    caps = (body.max_output_tokens, body.max_completion_tokens, body.max_tokens)
+    tokens = min((cap for cap in caps if cap and cap > 0), default=limits.USUAL_ANSWER_TOKENS)
+    tokens = min(tokens, limits.USUAL_ANSWER_TOKENS)
+    return answers * (endpoint.answer_bytes + tokens * min(top, limits.TOP_LOGPROBS) * limits.BYTES_PER_LOGPROB)
 
 
 def _inputs(value: Raw) -> int:

@@ -108,9 +108,8 @@ class Rooms:
             if room.estimated + batch.estimated_tokens >= allowance.below - spare:
                 return False
         if allowance.tokens is None:
-            if room.tokens + weight <= allowance.window(room.proven) or not room.unproven:
-                return True
-            return is_new and room.lets_by(weight, TAKEN_FOR_GRANTED)
+            is_open = room.tokens + weight <= allowance.window(room.proven) or not room.unproven
+            return is_open or (is_new and room.lets_by(weight, TAKEN_FOR_GRANTED))
         kept_free = allowance.tokens // KEPT_FREE
         if room.tight and not (is_new and room.lets_by(weight, kept_free)):
             return False

@@ -79,6 +79,8 @@ class _Reader:
         raise ValueError("not as usual")
 
 
+#: What is usually not there: these tell of a stream, or of answers that are larger than usual.
+_TELLING = ("stream", "background", "n", "logprobs", "top_logprobs")
 _ID, _MODEL, _NO = _Id(), _Model(), _No()
 _ANY = _Reader(tuple(limits.ENDPOINTS), _Body)
 _urls = attrgetter("url")
@@ -109,7 +111,7 @@ class Alike:
         fields: list[Any] = [("model", _Model)]
         if prompt := limits.ENDPOINTS[pair.endpoint].prompt:
             fields.append((prompt, _Array if prompt == "messages" else _Array | str))
-        fields += [("stream", None, None), ("background", None, None)]
+        fields += [(name, None, None) for name in _TELLING]
         self._model = pair.model
         self._reader = _Reader((pair.endpoint,), msgspec.defstruct("_Alike", fields, gc=False))
 

@@ -16,7 +16,7 @@ from batchdrop.core.errors import Rejected, RetryLater
 from batchdrop.core.metering import Meter
 from batchdrop.core.model import Job, Usage
 from batchdrop.core.options import InvalidLines
-from batchdrop.core.planning import Cutter
+from batchdrop.core.planning import Cutter, cuts
 from batchdrop.core.request import Pair
 from batchdrop.core.states import JobState
 from batchdrop.usecases import pace, tabling
@@ -24,8 +24,6 @@ from batchdrop.usecases.reading import first_block, no_lines, reading
 from batchdrop.usecases.refusals import refusals
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from batchdrop.core.cut import Cut
     from batchdrop.ports import Clock, Deadline, Ledger, Messages, ObjectStore, Prices
     from batchdrop.usecases.announce import Announce
@@ -116,7 +114,8 @@ class _Planning:
 
     def _read(self) -> _Pass:
         with reading(self.plan.objects, self.job, self.deadline, self.plan.stage.folder) as source:
-            for cut in _cuts(source, Cutter(self.plan.stage.limit, lines=self.job.cursor.lines), self.meter):
+            cutter = Cutter(self.plan.stage.limit, lines=self.job.cursor.lines)
+            for cut in cuts(source.pieces(), cutter, self.meter, source.forget):
                 self._accept(cut)
                 job = self._record(source, cut)
                 if job is None:
@@ -210,18 +209,6 @@ class _Planning:
             return None
         failed = replace(self.job, state=JobState.FAILED, code=error.code, reason=error.reason, ended_at=now)
         return self.plan.announce(failed)
-
-
-def _cuts(source: Input, cutter: Cutter, meter: Meter) -> Iterator[Cut]:
-    for piece in source.pieces():
-        at = piece.offset
-        for cut in cutter.feed(piece):
-            at = meter.take(piece, at, cut.end_byte)
-            yield cut
-        meter.take(piece, at, piece.end)
-        source.forget(cutter.needs_from)
-        del piece  # it may be one long line, and copying its chunk reads it once more
-    yield from cutter.finish()
 
 
 def _poisoned(job: Job) -> Rejected:
