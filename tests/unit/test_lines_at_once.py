@@ -38,6 +38,8 @@ _USUAL = st.builds(
     st.sampled_from(["/v1/chat/completions"] * 3 + ["/v1/embeddings", "/v1/files"]),
     text=st.sampled_from(["plain", 'q"{[', "é🎉", "}\n{", "\\", "\u2028"]),
     stream=st.sampled_from([None, None, None, False, True, 0]),
+    n=st.sampled_from([None, None, None, 1, 2, "2", True]),
+    logprobs=st.sampled_from([None, None, None, False, True, 3]),
     input=st.sampled_from(["x", ["x", "y"], [1, 2]]),
 )
 _ODD = st.sampled_from(

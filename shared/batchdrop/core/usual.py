@@ -79,8 +79,12 @@ class _Reader:
         raise ValueError("not as usual")
 
 
-#: What is usually not there: these tell of a stream, or of answers that are larger than usual.
-_TELLING = ("stream", "background", "n", "logprobs", "top_logprobs")
+#: What tells of a stream, or of answers that are larger than usual, with the values that do not.
+_TELLING: list[Any] = [
+    *((name, _No | None, None) for name in ("stream", "background", "logprobs")),
+    ("n", Literal[1] | None, None),
+    ("top_logprobs", None, None),
+]
 _ID, _MODEL, _NO = _Id(), _Model(), _No()
 _ANY = _Reader(tuple(limits.ENDPOINTS), _Body)
 _urls = attrgetter("url")
@@ -111,7 +115,7 @@ class Alike:
         fields: list[Any] = [("model", _Model)]
         if prompt := limits.ENDPOINTS[pair.endpoint].prompt:
             fields.append((prompt, _Array if prompt == "messages" else _Array | str))
-        fields += [(name, None, None) for name in _TELLING]
+        fields += _TELLING
         self._model = pair.model
         self._reader = _Reader((pair.endpoint,), msgspec.defstruct("_Alike", fields, gc=False))
 
