@@ -38,6 +38,7 @@ class WatchedTable(InMemoryTable):
         super().__init__()
         self.clock = clock
         self.rows: Counter[str] = Counter()
+        self.crashes = 0  #: deaths that were counted
         self.files: set[str] = set()  #: every id that an item ever named
         self.writes = 0
         self.moved_at = clock.now()  #: when a transition was made
@@ -46,10 +47,10 @@ class WatchedTable(InMemoryTable):
 
     def __getstate__(self) -> dict[str, Any]:
         """What was counted is no part of the world."""
-        return {name: value for name, value in self.__dict__.items() if name != "rows"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("rows", "crashes")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"rows": Counter()}
+        self.__dict__ |= state | {"rows": Counter(), "crashes": 0}
 
     def commit(self, changes: Sequence[Change]) -> bool:
         before = [self.items.get((change.key.job_id, change.key.item)) for change in changes]
@@ -89,6 +90,7 @@ class WatchedTable(InMemoryTable):
             self.learned[limit] = new["enqueued_tokens"], self.clock.now().timestamp()
         if change.row is not None:
             self._judge_row(change.row.id, change.key, new)
+        self.crashes += new.get("crashes", 0) > (old or {}).get("crashes", 0)
         if "state" in new:
             self.files.update(new[name] for name in FILES if name in new)
             check_step(change, old, new)

@@ -22,6 +22,7 @@ class Fault(Enum):
     LATE = "the call arrives later, and nobody knows"
 
 
+TRIES_TO_REST = 2  #: as ``usecases.resting`` has it
 DEADLY = {"objects.replayable", "api.download", "objects.open"}  #: where content that kills is met
 READS = {
     *("list_versions", "head", "open", "replayable", "list_parts"),
@@ -59,6 +60,11 @@ class Line:
     late: Callable[[Any], None] = lambda how: None
     sites: list[str] = field(default_factory=list)
     faults: list[tuple[int, str, Fault]] = field(default_factory=list)
+
+    def may_crash(self) -> bool:
+        """Whether somebody died, or so much failed that a lease could not be given back."""
+        told = {fault for _, _, fault in self.faults}
+        return bool(told & {Fault.BEFORE, Fault.AFTER}) or len(self.faults) > TRIES_TO_REST
 
     def hurt(self, site: str) -> bool:
         """Whether a call there went wrong."""

@@ -27,6 +27,7 @@ from tests.simulation.conditions import Conditions
 from tests.simulation.letters import Letters, lifetime
 from tests.simulation.oracle import Violation, WatchedTable, check_bought_once
 from tests.simulation.provider import Provider
+from tests.simulation.watched import require
 from tests.simulation.wire import Line, Process
 from tests.usecases.mortal import Died
 
@@ -145,6 +146,7 @@ class World:
         finally:
             if not process.dead:
                 self._warm.append(process)
+            require(self.line.may_crash() or not self.table.crashes, f"{call}: nobody died, and a crash is counted")
         return True
 
     def _started(self) -> Process:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from batchdrop.core.allowance import Named
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from batchdrop.core.model import Batch, Key
+from batchdrop.core.poison import CRASHES
 from batchdrop.core.states import BatchState
 from batchdrop.usecases.submit import Submit, Submitted
 from tests.fakes.batch_api import InMemoryBatchApi
@@ -36,6 +39,22 @@ class Submission:
         world = self.world
         submit = Submit(world.ledger, world.objects, world.api, world.clock, create_lease=90)
         return submit(self.key, FakeDeadline(seconds))
+
+
+@contextlib.contextmanager
+def throttled(submission: Submission, write: str, times: int = 99) -> Iterator[None]:
+    """The first calls of that method of the ledger fail, and do nothing."""
+    ledger = submission.world.ledger
+    real, left = getattr(ledger, write), [RetryLater("throttled")] * times
+
+    def call(*args: object, **how: object) -> object:
+        if left:
+            raise left.pop()
+        return real(*args, **how)
+
+    setattr(ledger, write, call)
+    yield
+    setattr(ledger, write, real)
 
 
 @pytest.fixture
@@ -117,19 +136,55 @@ def test_a_defect_is_not_swallowed(submission: Submission) -> None:
 
 
 def test_a_ledger_that_fails_after_the_create_buys_nothing_twice(submission: Submission) -> None:
-    world = submission.world
-    record = world.ledger.record_created
-
-    def throttled(*_: object, **__: object) -> bool:
-        raise RetryLater("throttled")
-
-    world.ledger.record_created = throttled  # type: ignore[method-assign]
-    with pytest.raises(RetryLater):
-        submission()
-    world.ledger.record_created = record  # type: ignore[method-assign]
-    assert submission.batch.state is BatchState.CREATING, "recovery adopts it"
-    assert submission.batch.file_id in submission.api.files
+    with throttled(submission, "record_created"):
+        assert submission() is Submitted.UNKNOWN
+    batch = submission.batch
+    assert (batch.state, batch.lease_until) == (BatchState.CREATING, None), "recovery adopts it at once"
+    assert batch.file_id in submission.api.files
     assert len(submission.api.batches) == 1
+
+
+def test_a_ledger_that_takes_no_intent_is_no_death_and_nothing_is_bought(submission: Submission) -> None:
+    for _ in range(CRASHES + 1):
+        with throttled(submission, "record_intent"):
+            assert submission() is Submitted.REQUEUED
+        queued = submission.batch
+        assert (queued.state, queued.lease_until, queued.crashes) == (BatchState.QUEUED, None, 0)
+        assert submission.world.ledger.admit(queued, lease=submission.world.clock.now())
+    assert submission.api.calls["create"] == 0
+    assert submission.api.files == {}, "no file is left behind"
+
+
+@pytest.mark.parametrize(
+    ("refusal", "write"),
+    [
+        (Rejected("invalid_value", "no such endpoint"), "end_refused"),
+        (Misconfigured("invalid_api_key", "the key was refused"), "block"),
+    ],
+)
+def test_a_refusal_that_cannot_be_recorded_is_met_once_more_later(
+    submission: Submission, refusal: BatchdropError, write: str
+) -> None:
+    submission.api.script("create", refusal)
+    with throttled(submission, write):
+        assert submission() is Submitted.REQUEUED
+    assert (submission.batch.state, submission.batch.lease_until) == (BatchState.QUEUED, None)
+    assert submission.api.files == {}, "no file is left behind"
+
+
+@pytest.mark.parametrize("write", ["note_unknown", "requeue"])
+def test_a_lease_is_given_back_at_the_second_try(submission: Submission, write: str) -> None:
+    is_lost = write == "note_unknown"
+    submission.api.script("create", OutcomeUnknown("reset") if is_lost else RetryLater("slow down"))
+    with throttled(submission, write, times=1):
+        assert submission() is (Submitted.UNKNOWN if is_lost else Submitted.REQUEUED)
+    assert submission.batch.lease_until is None
+
+
+def test_who_cannot_give_a_lease_back_says_so(submission: Submission) -> None:
+    with throttled(submission, "record_intent"), throttled(submission, "requeue"), pytest.raises(RetryLater):
+        submission()
+    assert submission.batch.state is BatchState.UPLOADING
 
 
 def test_a_batch_over_the_known_token_limit_is_split_before_it_is_uploaded(world: World) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 
 from batchdrop.core import naming, poison
 from batchdrop.core.assembly import Span
@@ -24,6 +26,7 @@ from batchdrop.ports import (
 from batchdrop.usecases import pace
 from batchdrop.usecases.announce import Announce
 from batchdrop.usecases.concatenate import Concatenate, Unfinished
+from batchdrop.usecases.resting import given_back
 
 LOOKS = 10  #: at a name that keeps changing hands; then the poller asks again
 KINDS = ("errors", "results")  #: in this order: the results are what says that it is done
@@ -47,8 +50,6 @@ class Assemble:
         mine = self.ledger.claim_job(job, lease=pace.lease(now, deadline), now=now)
         if mine is None:
             return None
-        if poison.is_parked(mine):
-            self.ledger.postpone(mine, check_at=now + pace.PARKED)
         ended = self._assembled(mine, deadline)
         return ended and self.announce(ended)
 
@@ -56,18 +57,22 @@ class Assemble:
         """The job at its end. One that is not there yet is given back: the next invocation goes on at once."""
         run = Concatenate(self.ledger, self.objects, self.output_bucket, job, deadline)
         try:
+            if poison.is_parked(job):
+                self.ledger.postpone(job, check_at=self.clock.now() + pace.PARKED)
             outputs = self._deliver(run)
+            ended = self.ledger.finish_job(run.job, outputs, self.clock.now())
         except Unfinished:
-            self.ledger.rest_assembly(run.job, check_at=self.clock.now())
+            self._rest(run.job, self.clock.now())
             return None
         except BatchdropError as trouble:
-            self.ledger.rest_assembly(run.job, check_at=pace.again(self.clock.now(), trouble))
+            self._rest(run.job, pace.again(self.clock.now(), trouble))
             raise
-        now = self.clock.now()
-        ended = self.ledger.finish_job(run.job, outputs, now)
         if ended is None:
-            self.ledger.rest_assembly(run.job, check_at=now + pace.REST)
+            self._rest(run.job, self.clock.now() + pace.REST)
         return ended
+
+    def _rest(self, job: Job, check_at: datetime) -> None:
+        given_back(partial(self.ledger.rest_assembly, job, check_at=check_at))
 
     def _deliver(self, run: Concatenate) -> dict[str, dict[str, str]]:
         """Every output in its place; which version of which object that is."""

@@ -18,6 +18,7 @@ from batchdrop.core.model import Batch, Job, Source, Usage
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import BatchApi, Clock, Deadline, Fetched, Ledger, LineError, Messages, ObjectStore
 from batchdrop.usecases import dividing, learning, pace
+from batchdrop.usecases.resting import given_back
 
 DOWNLOADS = 3  #: tries within one invocation; then the queue and the poller try again
 RESTART_SECONDS = 120.0  #: no new download with less than this left
@@ -58,15 +59,15 @@ class Fetch:
         mine = self.ledger.claim_ended(batch, lease=pace.lease(now, deadline), now=now)
         if mine is None:
             return False
-        if poison.is_poisoned(mine):
-            return self.ledger.quarantine(mine, reason=_where_its_answers_are(mine))
         try:
+            if poison.is_poisoned(mine):
+                return self.ledger.quarantine(mine, reason=_where_its_answers_are(mine))
             return self._after_refusal(mine) if _was_refused(mine) else self._after_work(job, mine, deadline)
         except BatchdropError as trouble:
             check_at = pace.again(self.clock.now(), trouble)
             # What the provider said of a refused batch stands nowhere else: its requests are to be told it.
             reason = (mine.error_codes and mine.reason) or str(trouble)[:500]
-            self.ledger.rest_fetch(mine, check_at=check_at, reason=reason)
+            given_back(partial(self.ledger.rest_fetch, mine, check_at=check_at, reason=reason))
             raise
 
     # the provider worked on it
@@ -198,7 +199,7 @@ class Fetch:
         if done and follow_ups:
             self.messages.tick()
         if not done:
-            self.ledger.rest_fetch(batch, check_at=now + pace.REST, reason=batch.reason)
+            given_back(partial(self.ledger.rest_fetch, batch, check_at=now + pace.REST, reason=batch.reason))
         return done
 
     def _write_answers(self, batch: Batch, records: Iterator[bytes]) -> None:

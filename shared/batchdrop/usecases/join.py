@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,6 +21,7 @@ from batchdrop.core.model import Batch, Chunk, Job
 from batchdrop.core.states import BatchState, ChunkState, JobState
 from batchdrop.ports import Clock, Deadline, Ledger, ObjectStore
 from batchdrop.usecases import contents, pace
+from batchdrop.usecases.resting import given_back
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,19 @@ class Join:
         mine = self.ledger.claim_chunk(fresh or chunk, lease=pace.lease(now, deadline), now=now)
         if mine is None:
             return False
-        if poison.is_parked(mine):
-            self.ledger.postpone(mine, check_at=now + pace.PARKED)
         try:
+            if poison.is_parked(mine):
+                self.ledger.postpone(mine, check_at=now + pace.PARKED)
             done = self._join(job, mine, batches)
         except BatchdropError as trouble:
-            self.ledger.rest_chunk(mine, check_at=pace.again(self.clock.now(), trouble), reason=str(trouble)[:500])
+            self._rest(mine, pace.again(self.clock.now(), trouble), str(trouble)[:500])
             raise
         if not done:
-            self.ledger.rest_chunk(mine, check_at=self.clock.now() + pace.REST, reason=mine.reason)
+            self._rest(mine, self.clock.now() + pace.REST, mine.reason)
         return done
+
+    def _rest(self, chunk: Chunk, check_at: datetime, reason: str | None) -> None:
+        given_back(partial(self.ledger.rest_chunk, chunk, check_at=check_at, reason=reason))
 
     def _join(self, job: Job, chunk: Chunk, batches: list[Batch]) -> bool:
         """A chunk that crashes whoever joins it is joined without its answers: they are left where they are."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from batchdrop.core.states import JobState
 from batchdrop.usecases import pace, tabling
 from batchdrop.usecases.reading import first_block, no_lines, reading
 from batchdrop.usecases.refusals import refusals
+from batchdrop.usecases.resting import given_back
 
 if TYPE_CHECKING:
     from batchdrop.core.cut import Cut
@@ -91,8 +93,7 @@ class _Planning:
         self.job = job
         self.deadline = deadline
         self.meter = Meter(every_line=job.options.max_cost_usd is not None)
-        known = plan.ledger.batches(job.job_id) if job.chunks else ()
-        self.pairs = {Pair(batch.model, batch.endpoint) for batch in known}
+        self.pairs: set[Pair] = set()
 
     def run(self) -> Job | None:
         try:
@@ -113,6 +114,8 @@ class _Planning:
             raise
 
     def _read(self) -> _Pass:
+        known = self.plan.ledger.batches(self.job.job_id) if self.job.chunks else ()
+        self.pairs |= {Pair(batch.model, batch.endpoint) for batch in known}
         with reading(self.plan.objects, self.job, self.deadline, self.plan.stage.folder) as source:
             cutter = Cutter(self.plan.stage.limit, lines=self.job.cursor.lines)
             for cut in cuts(source.pieces(), cutter, self.meter, source.forget):
@@ -200,7 +203,7 @@ class _Planning:
         return replace(self.job, estimates=estimates, prices=prices)
 
     def _rest(self) -> Job:
-        self.plan.ledger.rest_plan(self.job, self.plan.clock.now())
+        given_back(partial(self.plan.ledger.rest_plan, self.job, self.plan.clock.now()))
         return self.job
 
     def _fail(self, error: Rejected) -> Job | None:

@@ -7,7 +7,10 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from batchdrop.core import blocking, naming, poison, retrying
 from batchdrop.core.allowance import Allowances
@@ -15,6 +18,7 @@ from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown,
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import dividing, learning, pace
+from batchdrop.usecases.resting import given_back
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -83,7 +87,10 @@ class Submit:
         """Intent, create, record. Only what the create itself answers is a refusal: after it, a batch exists."""
         now = self.clock.now()
         lease = now + dt.timedelta(seconds=self.create_lease)
-        creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=lease)
+        try:
+            creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=lease)
+        except REFUSALS as trouble:
+            return self._refused(replace(batch, file_id=file_id), trouble)
         if creating is None:
             self._drop_file(file_id)
             return Submitted.STALE
@@ -96,13 +103,20 @@ class Submit:
                 metadata=metadata | claim,
             )
         except OutcomeUnknown:
-            self.ledger.note_unknown(creating)
-            return Submitted.UNKNOWN
+            return self._unknown(creating)
         except REFUSALS as refusal:
             return self._refused(creating, refusal)
         now = self.clock.now()
-        made = self.ledger.record_created(creating, remote, now=now, check_at=pace.in_flight(now))
+        try:
+            made = self.ledger.record_created(creating, remote, now=now, check_at=pace.in_flight(now))
+        except RetryLater:
+            return self._unknown(creating)
         return Submitted.CREATED if made else Submitted.STALE
+
+    def _unknown(self, creating: Batch) -> Submitted:
+        """There may be a batch that the table does not name: from now on the poller looks for it."""
+        given_back(partial(self.ledger.note_unknown, creating))
+        return Submitted.UNKNOWN
 
     def _metadata(self, batch: Batch) -> dict[str, str]:
         """What a batch of ours says of itself at the provider; the claim is added when it is known."""
@@ -113,6 +127,13 @@ class Submit:
         }
 
     def _refused(self, batch: Batch, refusal: RetryLater | Rejected | Misconfigured) -> Submitted:
+        """No batch was made. Where not even why can be recorded, it is queued again: all of it is tried once more."""
+        try:
+            return self._recorded(batch, refusal)
+        except RetryLater as trouble:
+            return self._recorded(batch, trouble)
+
+    def _recorded(self, batch: Batch, refusal: RetryLater | Rejected | Misconfigured) -> Submitted:
         """A definite refusal, recorded by who must act. The file goes last: without it, no fence would count."""
         now = self.clock.now()
         if isinstance(refusal, Rejected):

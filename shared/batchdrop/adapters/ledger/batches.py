@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, to, with_job
+from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, taken, to, with_job
 from batchdrop.core import crowding, discretion
 from batchdrop.core.change import Change
 from batchdrop.core.lifecycle import FINAL, Guard, rank
@@ -61,7 +61,7 @@ class BatchWrites:
 
     def claim_upload(self, batch: Batch, *, lease: datetime) -> Batch | None:
         change = step("B2", batch, claim=batch.claim + 1, lease_until=lease, next_check_at=lease)
-        return replaced(batch, change) if self._table.commit([change]) else None
+        return taken(self._table, batch, change)
 
     def record_intent(self, batch: Batch, *, file_id: str, now: datetime, lease: datetime) -> Batch | None:
         change = step(
@@ -75,7 +75,7 @@ class BatchWrites:
             lease_until=lease,
             next_check_at=lease,
         )
-        return replaced(batch, change) if self._table.commit([change]) else None
+        return taken(self._table, batch, change)
 
     def note_unknown(self, batch: Batch) -> bool:
         return self._table.commit([step("B3.unknown", batch, lease_until=None)])
@@ -169,7 +169,7 @@ class BatchWrites:
             next_check_at=lease,
             **died(batch, now),
         )
-        return replaced(batch, change) if self._table.commit([change]) else None
+        return taken(self._table, batch, change)
 
     def rest_fetch(self, batch: Batch, *, check_at: datetime, reason: str | None) -> bool:
         return self._table.commit([step("B12.rest", batch, lease_until=None, next_check_at=check_at, reason=reason)])

@@ -9,7 +9,7 @@ import msgspec
 
 from batchdrop.adapters.ledger.reads import pointer_key
 from batchdrop.adapters.ledger.table import MOST_CHANGES
-from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, to, with_job
+from batchdrop.adapters.ledger.writing import NO_LONGER_DUE, birth, died, plain, replaced, step, taken, to, with_job
 from batchdrop.core import cost
 from batchdrop.core.answers import CANCELLED, stopped
 from batchdrop.core.change import Change
@@ -59,7 +59,7 @@ class JobWrites:
             next_check_at=lease,
             **died(job, now),
         )
-        return replaced(job, change) if self._table.commit([change]) else None
+        return taken(self._table, job, change)
 
     def add_chunk(self, job: Job, chunk: Chunk, batches: Iterable[Batch], cursor: Cursor) -> Job | None:
         change = step(
@@ -120,7 +120,7 @@ class JobWrites:
     def note_upload(self, job: Job, upload: Mapping[str, str], published_as: str) -> Job | None:
         # Who read the job before this must not claim it afterwards: they would begin another upload.
         change = step("J5.note", job, claim=job.claim + 1, upload=dict(upload), published_as=published_as)
-        return replaced(job, change) if self._table.commit([change]) else None
+        return taken(self._table, job, change)
 
     def rest_assembly(self, job: Job, *, check_at: datetime) -> bool:
         return self._table.commit([step("J5.rest", job, lease_until=None, next_check_at=check_at)])
@@ -173,7 +173,7 @@ class JobWrites:
             next_check_at=lease,
             **died(chunk, now),
         )
-        return replaced(chunk, change) if self._table.commit([change]) else None
+        return taken(self._table, chunk, change)
 
     def rest_chunk(self, chunk: Chunk, *, check_at: datetime, reason: str | None) -> bool:
         return self._table.commit([step("C1.rest", chunk, lease_until=None, next_check_at=check_at, reason=reason)])

@@ -8,6 +8,7 @@ import msgspec
 
 from batchdrop.core import poison
 from batchdrop.core.change import Change
+from batchdrop.core.errors import RetryLater
 from batchdrop.core.lifecycle import ROWS, Guard
 from batchdrop.core.model import Item, Key, attributes
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from batchdrop.adapters.ledger.table import Table
     from batchdrop.core.change import Path
     from batchdrop.core.model import AnyItem
     from batchdrop.core.states import State
@@ -96,3 +98,19 @@ def replaced(item: AnyKind, change: Change) -> AnyKind:
     for name in change.drop:
         new.pop(name, None)
     return msgspec.convert(new, type(item))
+
+
+def taken(table: Table, item: AnyKind, change: Change) -> AnyKind | None:
+    """Make ``change``, which gives the caller the item under a new claim; the item as it is then, None if it is lost.
+
+    Where the table fails, what is there decides. A claim that nobody knows to be his would look like a death later.
+    """
+    try:
+        is_made = table.commit([change])
+    except RetryLater:
+        there = table.get(item.key) or {}
+        # Of two who claim for the very same time, both may take it for theirs: writes under a claim allow for that.
+        if any(there.get(name) != value for (name, *_), value in change.assign.items()):
+            raise
+        is_made = True
+    return replaced(item, change) if is_made else None
