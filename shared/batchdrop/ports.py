@@ -261,6 +261,7 @@ class BatchApi(Protocol):
         """Buy a batch. NOT idempotent: repeated, another batch is bought. Sent once, within 60 seconds.
 
         ``Rejected`` and ``RetryLater`` are definite: no batch was made. ``OutcomeUnknown``: one may have been.
+        A key that is refused is not replaced meanwhile, as in all other calls: ``RetryLater`` where there is a new one.
         """
         ...
 
@@ -562,8 +563,10 @@ class Ledger(Protocol):
         """B2."""
         ...
 
-    def record_intent(self, batch: Batch, *, file_id: str, now: datetime, lease: datetime) -> Batch | None:
-        """B3. From here on a batch may exist at the provider."""
+    def record_intent(
+        self, batch: Batch, *, file_id: str, key_version: str, now: datetime, lease: datetime
+    ) -> Batch | None:
+        """B3. From here on a batch may exist at the provider. ``key_version``: under which it is created."""
         ...
 
     def note_unknown(self, batch: Batch) -> bool:
@@ -588,6 +591,10 @@ class Ledger(Protocol):
         Once for each file: None where another poller was first. Until ``lease`` nobody else goes on with it.
         ``key_version``: under which it is deleted.
         """
+        ...
+
+    def record_removed(self, batch: Batch, *, key_version: str) -> Batch | None:
+        """B7.removed: the input file was there and is deleted. Who looks for it once more will not find it."""
         ...
 
     def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:

@@ -48,7 +48,7 @@ def moved(ledger: TableLedger, table: Table, to: BatchState) -> Batch:
     assert uploading
     if to is BatchState.UPLOADING:
         return uploading
-    creating = ledger.record_intent(uploading, file_id="file-1", now=NOW, lease=LATER)
+    creating = ledger.record_intent(uploading, file_id="file-1", key_version="1", now=NOW, lease=LATER)
     assert creating
     if to is BatchState.CREATING:
         return creating

@@ -13,7 +13,7 @@ import pytest
 from batchdrop.adapters import openai_batches, openai_client
 from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown, Rejected, RetryLater
 from tests.contract.local_provider import file_id, provider, running
-from tests.contract.providers import Local, api_at, create, one_answer
+from tests.contract.providers import Local, api_at, create, one_answer, upload
 
 __all__ = ["file_id", "provider", "running"]
 
@@ -131,16 +131,31 @@ def test_a_definite_refusal_of_a_create_says_who_must_act(
     assert provider.creates() == before + 1
 
 
-def test_a_refused_key_is_looked_up_once_more(provider: Local, file_id: str) -> None:
+@pytest.fixture
+def rotated(provider: Local) -> Iterator[Local]:
+    """The provider takes the next key alone."""
     provider.server.admin.configure(api_keys=["sk-new"])
-    try:
-        provider.key.others = ["sk-new"]
-        assert create(provider.api, file_id).input_file_id == file_id
-        provider.key.key = "sk-old"
-        before = provider.server.admin.count("batches.list")
-        with pytest.raises(Misconfigured) as caught:
-            provider.api.page()
-        assert caught.value.code == "invalid_api_key"
-        assert provider.server.admin.count("batches.list") == before + 1
-    finally:
-        provider.server.admin.configure(api_keys=[])
+    provider.key.others = ["sk-new"]
+    yield provider
+    provider.server.admin.configure(api_keys=[])
+
+
+def test_a_create_is_not_sent_again_under_a_new_key_which_its_intent_does_not_name(
+    file_id: str, rotated: Local
+) -> None:
+    before = rotated.creates()
+    with pytest.raises(RetryLater) as caught:
+        create(rotated.api, file_id)
+    assert (caught.value.code, caught.value.after) == ("key_replaced", 0)
+    assert rotated.creates() == before + 1
+    assert create(rotated.api, file_id).input_file_id == file_id, "the next one is made under the new key"
+
+
+def test_a_refused_key_is_looked_up_once_more(rotated: Local) -> None:
+    assert upload(rotated.api)
+    rotated.key.key = "sk-old"
+    before = rotated.server.admin.count("batches.list")
+    with pytest.raises(Misconfigured) as caught:
+        rotated.api.page()
+    assert caught.value.code == "invalid_api_key"
+    assert rotated.server.admin.count("batches.list") == before + 1

@@ -213,14 +213,17 @@ def test_a_batch_that_failed_for_the_operator_keeps_nothing_of_its_try(ledger: T
 def test_a_new_try_is_not_behind_the_fence_of_a_former_one(ledger: TableLedger, table: Table) -> None:
     fenced = ledger.record_fence(moved(ledger, table, BatchState.CREATING), key_version="1", now=NOW, lease=NOW)
     assert fenced
+    assert ledger.record_removed(fenced, key_version="1")
     assert ledger.block(fenced, reason="cannot_fence: look for it", check_at=NOW)
     blocked = read(ledger, fenced)
     assert ledger.probe(blocked, lease=LATER), "the operator looked, and there was none"
     claimed = ledger.claim_upload(read(ledger, blocked), lease=LATER)
     assert claimed
-    creating = ledger.record_intent(claimed, file_id="file-2", now=AFTER, lease=TOMORROW)
+    creating = ledger.record_intent(claimed, file_id="file-2", key_version="2", now=AFTER, lease=TOMORROW)
     assert creating
-    assert (creating.fenced_at, read(ledger, creating).fenced_at) == (None, None)
+    for new in (creating, read(ledger, creating)):
+        assert (new.fenced_at, new.fenced_under, new.removed_under) == (None, None, None)
+        assert new.created_under == "2"
 
 
 def test_what_is_released_has_no_crashes_and_is_due(ledger: TableLedger, table: Table) -> None:

@@ -12,7 +12,7 @@ from batchdrop.adapters.ledger import TableLedger
 from batchdrop.adapters.ledger.table import Table
 from batchdrop.core.change import Change
 from batchdrop.core.errors import RetryLater
-from batchdrop.core.model import AnyItem, Key
+from batchdrop.core.model import AnyItem, Batch, Key
 from batchdrop.core.states import BatchState, JobState
 from tests import samples
 from tests.contract.ledgers import moved, put, read
@@ -45,7 +45,11 @@ def _upload(ledger: TableLedger, table: Table) -> Claim:
 
 def _intent(ledger: TableLedger, table: Table) -> Claim:
     batch = moved(ledger, table, BatchState.UPLOADING)
-    return lambda of: of.record_intent(batch, file_id="file-1", now=NOW, lease=AFTER)
+    return lambda of: _intent_of(of, batch, "file-1")
+
+
+def _intent_of(ledger: TableLedger, batch: Batch, file_id: str) -> Batch | None:
+    return ledger.record_intent(batch, file_id=file_id, key_version="1", now=NOW, lease=AFTER)
 
 
 def _fetch(ledger: TableLedger, table: Table) -> Claim:
@@ -100,7 +104,7 @@ def test_a_claim_that_another_one_made_meanwhile_is_not_taken_for_ours(ledger: T
 
 def test_an_intent_of_another_file_is_not_taken_for_ours(ledger: TableLedger, table: Table) -> None:
     batch = moved(ledger, table, BatchState.UPLOADING)
-    assert ledger.record_intent(batch, file_id="file-2", now=NOW, lease=AFTER)
+    assert _intent_of(ledger, batch, "file-2")
     with pytest.raises(RetryLater):
-        TableLedger(Forgetful(table, makes=False)).record_intent(batch, file_id="file-1", now=NOW, lease=AFTER)  # type: ignore[arg-type]
+        _intent_of(TableLedger(Forgetful(table, makes=False)), batch, "file-1")  # type: ignore[arg-type]
     assert read(ledger, batch).file_id == "file-2"

@@ -25,7 +25,8 @@ def buying(on_unknown: Callable[..., Any], on_trouble: Callable[..., Any] | None
     def buy(self: Any, batch: Any, file_id: str, metadata: dict[str, str]) -> Any:
         now = self.clock.now()
         lease = now + dt.timedelta(seconds=90)
-        creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=lease)
+        key = self.api.key_version()
+        creating = self.ledger.record_intent(batch, file_id=file_id, key_version=key, now=now, lease=lease)
         if creating is None:
             return Submitted.STALE
         try:

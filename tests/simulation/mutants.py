@@ -94,7 +94,8 @@ def _() -> Patches:
             return self._refused(batch, RetryLater(str(unknown)))  # type: ignore[no-any-return]
         except (Misconfigured, Rejected, RetryLater) as refusal:
             return self._refused(batch, refusal)  # type: ignore[no-any-return]
-        creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=now)
+        key = self.api.key_version()
+        creating = self.ledger.record_intent(batch, file_id=file_id, key_version=key, now=now, lease=now)
         made = creating and self.ledger.record_created(creating, remote, now=now, check_at=now)
         return Submitted.CREATED if made else Submitted.STALE
 

@@ -23,9 +23,8 @@ def lost(world: World, *, made: bool) -> Batch:
     flying = world.in_flight()
     if not made:
         del world.api.batches[flying.openai_batch_id or ""]
-    creating = world.batch(
-        1, BatchState.CREATING, file_id=flying.file_id, intent_at=now, lease_until=now, claim=2, next_check_at=now
-    )
+    intent = {"file_id": flying.file_id, "intent_at": now, "created_under": world.api.key}
+    creating = world.batch(1, BatchState.CREATING, **intent, lease_until=now, claim=2, next_check_at=now)
     world.clock.advance(minutes=2)
     return creating
 

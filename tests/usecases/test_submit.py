@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from unittest.mock import Mock
 
 import pytest
 
@@ -14,6 +15,7 @@ from batchdrop.core.errors import BatchdropError, Misconfigured, OutcomeUnknown,
 from batchdrop.core.model import Batch, Key
 from batchdrop.core.poison import CRASHES
 from batchdrop.core.states import BatchState
+from batchdrop.ports import Replayable
 from batchdrop.usecases.submit import Submit, Submitted
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.clock import FakeDeadline
@@ -84,7 +86,28 @@ def test_an_unknown_outcome_leaves_the_intent_and_is_not_tried_again(submission:
     assert submission() is Submitted.STALE
     assert submission.batch.state is BatchState.CREATING
     assert submission.batch.intent_at == submission.world.clock.now()
+    assert submission.batch.created_under == submission.api.key
     assert len(submission.api.batches) == 1
+
+
+def test_the_intent_names_the_key_that_came_while_the_file_was_uploaded(submission: Submission) -> None:
+    upload = submission.api.upload
+
+    def meanwhile(name: str, body: Replayable) -> str:
+        submission.api.key = "2"
+        return upload(name, body)
+
+    submission.api.upload = meanwhile  # type: ignore[method-assign]
+    assert submission() is Submitted.CREATED
+    assert submission.batch.created_under == "2"
+
+
+def test_without_a_key_to_name_there_is_no_intent(submission: Submission, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submission.api, "key_version", Mock(side_effect=Misconfigured("missing_secret", "it is empty")))
+    assert submission() is Submitted.BLOCKED
+    assert submission.batch.intent_at is None
+    assert submission.api.files == {}, "no file is left behind"
+    assert submission.api.calls["create"] == 0
 
 
 @pytest.mark.parametrize("method", ["upload", "create"])

@@ -133,14 +133,17 @@ class OpenAIBatches:
 
     # inside
     def _once(self, send: Callable[[OpenAI], T], seconds: float, *, creating: bool) -> T:
-        """The only way to the two calls that are not idempotent: sent again only where the key was refused."""
+        """The only way to the two calls that are not idempotent: an upload is sent again where its key was refused.
+
+        Not so a create: its intent names the key's version.
+        """
 
         def call() -> T:
             with self._client.once(seconds) as client:
                 return send(client)
 
         with translated(creating=creating):
-            return self._under_a_valid_key(call)
+            return self._under_a_valid_key(call, again=not creating)
 
     def _ask(self, send: Callable[[OpenAI], T]) -> T:
         with translated():
@@ -158,7 +161,7 @@ class OpenAIBatches:
                     return None
                 raise
 
-    def _under_a_valid_key(self, call: Callable[[], T]) -> T:
+    def _under_a_valid_key(self, call: Callable[[], T], *, again: bool = True) -> T:
         from openai import AuthenticationError  # noqa: PLC0415 - an API call follows
 
         try:
@@ -168,6 +171,8 @@ class OpenAIBatches:
         # Out here, so that no other error carries this one along: its text may hold the key.
         if not self._key.renewed():
             raise refused
+        if not again:
+            raise RetryLater("the key was replaced between the upload and the create", code="key_replaced", after=0)
         return call()
 
 

@@ -136,7 +136,7 @@ ROWS = {
             (B.UPLOADING,),
             B.CREATING,
             (Guard.CLAIM,),
-            "file id, intent, no fence, claim + 1, lease = now + CreateLeaseSeconds",
+            "file id, intent and under which key, no fence, claim + 1, lease = now + CreateLeaseSeconds",
         ),
         Row("B3.unknown", (B.CREATING,), None, (Guard.CLAIM,), "the create's answer was lost: lease given back"),
         Row("B4", (B.CREATING,), B.IN_FLIGHT, (Guard.CLAIM,), "OpenAI's batch id; crashes = 0"),
@@ -163,6 +163,7 @@ ROWS = {
             (Guard.SAME_FILE, Guard.UNFENCED),
             "time of the try to delete its file, and under which key; lease; a crash if the creator died",
         ),
+        Row("B7.removed", (B.CREATING,), None, (Guard.SAME_FILE,), "its file was found and deleted: under which key"),
         Row("B7.fenced", (B.CREATING,), B.QUEUED, (Guard.SAME_FILE,), "file deleted, none listed; file id removed"),
         Row("B7.ended", (B.UPLOADING, B.CREATING), B.ENDED, (Guard.CLAIM,), "definite lasting refusal: its error"),
         Row(

@@ -161,7 +161,8 @@ class Batch(Item, frozen=True, kw_only=True):
     """One OpenAI batch: a byte range of requests for one (model, endpoint).
 
     ``attempt``: which execution of its requests this is, from 1. ``halvings``: how often it was halved because of an
-    error that names no line. ``fenced_under``: the version of the key under which its file was to be deleted. ``rank``
+    error that names no line. ``created_under``: the version of the key at its intent. ``fenced_under``: the one under
+    which its file was to be deleted; ``removed_under``: the one under which it was there, and was deleted. ``rank``
     orders remote statuses, so that a late look never goes back. ``no_room_at``: when the provider last refused it for
     want of room or of calls (``core.crowding``). ``pool_tokens``: the estimates of all
     that was under way of its model when it was admitted, itself included.
@@ -180,8 +181,10 @@ class Batch(Item, frozen=True, kw_only=True):
     refusals: int = 0
     file_id: str | None = None
     intent_at: datetime | None = None
+    created_under: str | None = None
     fenced_at: datetime | None = None
     fenced_under: str | None = None
+    removed_under: str | None = None
     openai_batch_id: str | None = None
     openai_created_at: int | None = None
     in_flight_at: datetime | None = None

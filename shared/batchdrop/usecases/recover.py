@@ -184,9 +184,8 @@ class Recover:
     def _fence(self, batch: Batch, key_version: str) -> Batch | None:
         """Delete the input file, so that a create still under way fails; the batch as it is then.
 
-        The fence counts only if a delete of ours removed the file: this one, or one that we recorded under the same key
-        and whose answer was lost. A file that somebody else removed proves nothing, nor does one that another project's
-        key does not see; the operator must look.
+        The fence counts only if a delete of ours removed the file, in the project of the present key: this one, or one
+        that is recorded (``_was_ours``). Else the operator must look.
         """
         now, fenced = self.clock.now(), batch
         if batch.fenced_at is None:
@@ -195,10 +194,26 @@ class Recover:
             if recorded is None:
                 return None
             fenced = recorded
-        if not self.api.delete_file(batch.file_id or "") and batch.fenced_under != key_version:
-            self.ledger.block(fenced, reason=CANNOT_FENCE, check_at=now + pace.WINDOW)
-            return None
-        return fenced
+        removed = self.api.delete_file(batch.file_id or "")
+        if self.api.key_version() != key_version:
+            return None  # which of the two keys it was made under is not known
+        if removed:
+            return self.ledger.record_removed(fenced, key_version=key_version)
+        if _was_ours(batch, key_version):
+            return fenced
+        self.ledger.block(fenced, reason=CANNOT_FENCE, check_at=now + pace.WINDOW)
+        return None
+
+
+def _was_ours(batch: Batch, key_version: str) -> bool:
+    """Whether a file that is not there was removed by us, in the project of this key.
+
+    It was, where our delete found it under this very version; or was tried under it, and its answer lost, after a
+    create under the same one, since a create works only in the project of its file. A file that somebody else removed
+    proves nothing, nor does one that another project's key does not see. A new version may be of another project: then
+    only a delete that finds the file tells that it is not.
+    """
+    return batch.removed_under == key_version or batch.created_under == batch.fenced_under == key_version
 
 
 def age(remote: RemoteBatch) -> tuple[int, str]:

@@ -88,7 +88,8 @@ class Submit:
         now = self.clock.now()
         lease = now + dt.timedelta(seconds=self.create_lease)
         try:
-            creating = self.ledger.record_intent(batch, file_id=file_id, now=now, lease=lease)
+            key = self.api.key_version()
+            creating = self.ledger.record_intent(batch, file_id=file_id, key_version=key, now=now, lease=lease)
         except REFUSALS as trouble:
             return self._refused(replace(batch, file_id=file_id), trouble)
         if creating is None:

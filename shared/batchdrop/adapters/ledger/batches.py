@@ -25,12 +25,13 @@ _REQUEUES = {
     BatchState.ENDED: "B11",
     BatchState.BLOCKED: "B8.mended",
 }
+_FENCE = ("fenced_at", "fenced_under", "removed_under")
 #: What an attempt at OpenAI leaves on the item, and what the next one must not inherit.
 _REMOTE = (
     "file_id",
     "intent_at",
-    "fenced_at",
-    "fenced_under",
+    "created_under",
+    *_FENCE,
     "openai_batch_id",
     "openai_created_at",
     "in_flight_at",
@@ -63,18 +64,12 @@ class BatchWrites:
         change = step("B2", batch, claim=batch.claim + 1, lease_until=lease, next_check_at=lease)
         return taken(self._table, batch, change)
 
-    def record_intent(self, batch: Batch, *, file_id: str, now: datetime, lease: datetime) -> Batch | None:
-        change = step(
-            "B3",
-            batch,
-            claim=batch.claim + 1,
-            file_id=file_id,
-            intent_at=now,
-            fenced_at=None,
-            fenced_under=None,
-            lease_until=lease,
-            next_check_at=lease,
-        )
+    def record_intent(
+        self, batch: Batch, *, file_id: str, key_version: str, now: datetime, lease: datetime
+    ) -> Batch | None:
+        intent: dict[str, Any] = {"file_id": file_id, "intent_at": now, "created_under": key_version}
+        held: dict[str, Any] = {"lease_until": lease, "next_check_at": lease}
+        change = step("B3", batch, claim=batch.claim + 1, **intent, **held, **dict.fromkeys(_FENCE))
         return taken(self._table, batch, change)
 
     def note_unknown(self, batch: Batch) -> bool:
@@ -102,6 +97,10 @@ class BatchWrites:
         fence: dict[str, Any] = {"fenced_at": now, "fenced_under": key_version}
         held: dict[str, Any] = {"lease_until": lease, "next_check_at": lease}
         change = step("B7.fence", batch, guards=guards, **fence, **held, **died(batch, now))
+        return replaced(batch, change) if self._table.commit([change]) else None
+
+    def record_removed(self, batch: Batch, *, key_version: str) -> Batch | None:
+        change = step("B7.removed", batch, guards={Guard.SAME_FILE: batch.file_id}, removed_under=key_version)
         return replaced(batch, change) if self._table.commit([change]) else None
 
     def requeue_fenced(self, batch: Batch, *, not_before: datetime) -> bool:
