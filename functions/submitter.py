@@ -61,6 +61,9 @@ def take(message: events.Event, deadline: Deadline) -> None:
 
 def planned(message: events.Event, job: Job | None) -> None:
     telemetry.count(metrics, telemetry.of_plan(job))
-    logger.info("plan", extra=telemetry.about(message, job))
+    if trouble := telemetry.waits_for(job):
+        logger.warning("put off", extra=telemetry.about(message, job) | {"trouble": trouble})
+    else:
+        logger.info("plan", extra=telemetry.about(message, job))
     if poison.is_given_up(job):
         raise telemetry.GivenUp(job.job_id if job else "")

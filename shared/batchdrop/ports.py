@@ -440,8 +440,8 @@ class Ledger(Protocol):
         """J2 for one chunk; the job as it is afterwards."""
         ...
 
-    def rest_plan(self, job: Job, now: datetime) -> bool:
-        """J2.rest: out of time; the poller has it continued."""
+    def rest_plan(self, job: Job, check_at: datetime, *, reason: str | None = None) -> bool:
+        """J2.rest: out of time, or something is in the way; due again at ``check_at``. ``reason``: what that is."""
         ...
 
     def start_job(self, job: Job) -> bool:

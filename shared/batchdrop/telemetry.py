@@ -75,7 +75,16 @@ def about(event: Event, job: Job | None = None) -> dict[str, str]:
 def of_plan(job: Job | None) -> dict[Metric, int]:
     """What a plan came to, in counts."""
     state = job.state if job else None
-    return {Metric.JOBS_STARTED: state is JobState.RUNNING, Metric.JOBS_FAILED: state is JobState.FAILED}
+    return {
+        Metric.JOBS_STARTED: state is JobState.RUNNING,
+        Metric.JOBS_FAILED: state is JobState.FAILED,
+        Metric.MISCONFIGURED: waits_for(job) is not None,
+    }
+
+
+def waits_for(job: Job | None) -> str | None:
+    """What the operator is to mend before the plan can go on."""
+    return job.reason if job and job.state is JobState.PLANNING else None
 
 
 def of_collect(trouble: Trouble | None) -> dict[Metric, int]:

@@ -16,7 +16,7 @@ from batchdrop.core.change import Change
 from batchdrop.core.model import attributes
 from batchdrop.core.states import BatchState
 from tests import samples
-from tests.functions.stack import INPUT, Stack
+from tests.functions.stack import INPUT, WORK, Stack
 
 EVENTS = Path(__file__).parents[2] / "events"
 NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
@@ -147,3 +147,16 @@ def test_a_cancel_object_that_stops_nothing_is_told_in_the_log(stack: Stack, key
     stack.call("submitter", {"Records": [{"body": body}]})
     warned = [line for line in map(json.loads, stack.log.getvalue().splitlines()) if line["level"] == "WARNING"]
     assert [(line["message"], line["key"], line["cancelled"]) for line in warned] == [("nothing to cancel", key, 0)]
+
+
+def test_a_file_that_cannot_be_planned_for_the_operator_is_told_in_the_log_and_counted(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack.drop("a.jsonl", SAMPLE + b"no request")
+    stack.s3.delete_bucket(Bucket=WORK)
+    body = json.dumps({"task": "drop", "bucket": INPUT, "key": "a.jsonl"})
+    stack.call("submitter", {"Records": [{"body": body}]})
+    (told,) = [line for line in map(json.loads, stack.log.getvalue().splitlines()) if line["level"] == "WARNING"]
+    assert (told["message"], told["state"]) == ("put off", "planning")
+    assert told["trouble"].startswith("no_such_bucket")
+    assert json.loads(capsys.readouterr().out)["Misconfigured"] == [1.0]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import gzip
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
 from batchdrop.core.cut import Limits
+from batchdrop.core.errors import RetryLater
 from batchdrop.core.model import Item
 from batchdrop.core.states import JobState
 from tests.fakes.clock import FakeDeadline
@@ -92,3 +94,14 @@ def test_a_dead_plan_is_overdue_so_that_the_poller_finds_it(step: int) -> None:
         stack.plan(ledger=Mortal(stack.ledger, [step], "after"))("input", "a.jsonl", version_id, FakeDeadline())
     job = stack.job("a.jsonl", version_id)
     assert (job.due, job.next_check_at is not None) == (Item.OPEN, True)
+
+
+def test_a_plan_that_cannot_read_its_batches_gives_its_lease_back() -> None:
+    stack = PlanningStack(limit=Limits(requests=1))
+    version_id = stack.put(DATA)
+    begun = stack.plan(reserve_seconds=float("inf"))("input", "a.jsonl", version_id, FakeDeadline())
+    assert begun
+    assert begun.chunks == 1
+    with patch.object(stack.ledger, "batches", side_effect=RetryLater("busy")), pytest.raises(RetryLater):
+        stack.plan().resume(begun.job_id, FakeDeadline())
+    assert stack.job("a.jsonl", version_id).lease_until is None

@@ -91,7 +91,7 @@ ROWS = {
             "new cursor; the chunk and its batches, each absent; crashes = 0",
         ),
         Row("J2.claim", (J.PLANNING,), None, (Guard.CLAIM, Guard.LEASE_OVER), _CLAIMED),
-        Row("J2.rest", (J.PLANNING,), None, (Guard.CLAIM,), "lease given back; due at once"),
+        Row("J2.rest", (J.PLANNING,), None, (Guard.CLAIM,), "lease given back; due when it is worth another try"),
         Row(
             "J3",
             (J.PLANNING,),

@@ -75,7 +75,7 @@ def _waiting(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
     for item in (job, *parts):
         if poison.is_parked(item) and item.due:
             found[f"parked: it crashed {item.crashes} times and is tried every hour; see the logs"].append(item)
-        elif not isinstance(item, Job) and item.reason and item.state not in _UNDER_WAY:
+        elif item.reason and item.state not in _UNDER_WAY and (item is not job or job.state is JobState.PLANNING):
             found[item.reason].append(item)
         elif isinstance(item, Batch) and item.state is BatchState.QUEUED and job.state is JobState.RUNNING:
             found[f"queued: room for more of {item.model} under OpenAI's limits, or its turn"].append(item)

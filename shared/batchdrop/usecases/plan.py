@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from batchdrop.core import appearance, cost, limits, naming, nothing_valid, poison
+from batchdrop.core import appearance, blocking, cost, limits, naming, nothing_valid, poison
 from batchdrop.core.allowance import Learned
 from batchdrop.core.codes import said
-from batchdrop.core.errors import Rejected, RetryLater
+from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.metering import Meter
 from batchdrop.core.model import Job, Usage
 from batchdrop.core.options import InvalidLines
@@ -42,7 +42,8 @@ NAMED = 5  #: lines that the reason of a job names
 class Plan:
     """Safe to run any number of times, at once or after a crash: one version of an object gives one job.
 
-    A call returns the job as it leaves it; None if there is nothing to do, or another invocation has it.
+    A call returns the job as it leaves it; None if there is nothing to do, or another invocation has it. One that is
+    ``planning`` and has a ``reason`` waits for the operator.
     """
 
     ledger: Ledger
@@ -109,6 +110,8 @@ class _Planning:
                     return None
         except Rejected as error:
             return self._fail(error)
+        except Misconfigured as trouble:
+            return self._wait(trouble)
         except RetryLater:
             self._rest()
             raise
@@ -205,6 +208,13 @@ class _Planning:
     def _rest(self) -> Job:
         given_back(partial(self.plan.ledger.rest_plan, self.job, self.plan.clock.now()))
         return self.job
+
+    def _wait(self, trouble: Misconfigured) -> Job:
+        """For the operator: it is tried again from time to time, and goes on by itself once it is mended."""
+        check_at, reason = self.plan.clock.now() + blocking.EVERY, str(trouble)[:500]
+        if not given_back(partial(self.plan.ledger.rest_plan, self.job, check_at, reason=reason)):
+            raise trouble  # the job was judged before it: that stands
+        return replace(self.job, reason=reason)
 
     def _fail(self, error: Rejected) -> Job | None:
         now = self.plan.clock.now()

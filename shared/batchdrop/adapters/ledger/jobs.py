@@ -73,12 +73,13 @@ class JobWrites:
             mapped_ids=job.mapped_ids,
             estimates=_by_name(job.estimates),
             crashes=None,
+            reason=None,
         )
         changes = [change, birth("C0", chunk), *(birth("B0", batch) for batch in batches)]
         return replaced(job, change) if self._table.commit(changes) else None
 
-    def rest_plan(self, job: Job, now: datetime) -> bool:
-        return self._table.commit([step("J2.rest", job, lease_until=None, next_check_at=now)])
+    def rest_plan(self, job: Job, check_at: datetime, *, reason: str | None = None) -> bool:
+        return self._table.commit([step("J2.rest", job, lease_until=None, next_check_at=check_at, reason=reason)])
 
     def start_job(self, job: Job) -> bool:
         change = step(
@@ -98,6 +99,7 @@ class JobWrites:
             next_check_at=job.planned_at,
             lease_until=None,
             crashes=None,
+            reason=None,
         )
         return self._table.commit([change])
 
