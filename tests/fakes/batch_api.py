@@ -121,7 +121,7 @@ class InMemoryBatchApi:
         self, *, file_id: str, endpoint: str, completion_window: str, metadata: Mapping[str, str]
     ) -> RemoteBatch:
         with self._call("create"):
-            if file_id not in self.files:
+            if not self._has(file_id):
                 raise RetryLater(f"cannot find file {file_id}", code="file_not_found")
             batch = RemoteBatch(
                 id=self._id("batch"),
@@ -163,7 +163,7 @@ class InMemoryBatchApi:
 
     def delete_file(self, file_id: str) -> bool:
         with self._call("delete_file"):
-            return self.files.pop(file_id, None) is not None
+            return self._has(file_id) and self.files.pop(file_id, None) is not None
 
     def key_version(self) -> str:
         return self.key
@@ -186,6 +186,9 @@ class InMemoryBatchApi:
             if (fault.call, fault.after) == (self.calls[method], after):
                 return fault.error
         return None
+
+    def _has(self, file_id: str) -> bool:
+        return file_id in self.files
 
     def _id(self, kind: str) -> str:
         self._named += 1

@@ -33,6 +33,8 @@ REFUSED = _lines(
 #: One chunk, one batch, one wave.
 SMALL = _lines(*_some(FLAKY, "f1", "f2"))
 TINY = _lines(*_some(FLAKY, "f1"))
+#: One batch, and no wave.
+SINGLE = _lines(*_some(PLAIN, "p1"))
 #: Chunks of a request each: their parts are too small to be copied one by one.
 MANY = _lines(*_some(FLAKY, "m1", "m2"), b"oops", *_some(PLAIN, "m3"))
 #: Some run, some wait, of one it is not known.

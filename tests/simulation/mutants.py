@@ -14,7 +14,7 @@ from batchdrop.core.errors import Misconfigured, OutcomeUnknown, Rejected, Retry
 from batchdrop.core.lifecycle import Guard
 from batchdrop.core.open_items import OpenItems
 from batchdrop.core.publishing import Holder
-from batchdrop.usecases import join, pace
+from batchdrop.usecases import join, pace, recover
 from batchdrop.usecases.assemble import Assemble
 from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.fetch import Fetch
@@ -120,6 +120,24 @@ def _() -> Patches:
 @mutant("a lost create is made anew without a fence")
 def _() -> Patches:
     return [(Recover, "_fence", lambda self, batch, key_version: batch)]
+
+
+@mutant("nobody looks behind the fence")
+def _() -> Patches:
+    def believing(self: Any, look: Any, fenced: Any) -> None:
+        self._queue_anew(look, fenced, recover._Found(is_whole=True))
+
+    return [(Recover, "_look_behind", believing)]
+
+
+@mutant("any file that is not there counts as fenced off")
+def _() -> Patches:
+    return [(recover, "_was_ours", lambda batch, key_version: True)]
+
+
+@mutant("a fence counts whatever its create was made under")
+def _() -> Patches:
+    return [(recover, "_was_ours", lambda batch, key_version: batch.fenced_under == key_version)]
 
 
 @mutant("one negative look is believed")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from batchdrop.core.errors import Misconfigured, Rejected
-from batchdrop.ports import BatchPage, LineError, RemoteBatch
+from batchdrop.ports import BatchPage, LineError, RemoteBatch, Replayable
 from tests.fakes.answers import Json, respond_to
 from tests.fakes.batch_api import ENDED, InMemoryBatchApi
 
@@ -22,6 +22,8 @@ PLAIN, FLAKY, SLOW, CROWDED, STRICT, PUZZLED, UNKNOWN_MODEL, LOCKED = (
 )
 FULL = "Enqueued token limit reached for gpt-crowded. Limit: 90,000 enqueued tokens."
 _VALUES = operator.attrgetter(*(one.name for one in fields(RemoteBatch)))
+UnderWay = tuple[float, Mapping[str, Any]]  #: when a create arrives, Unix seconds, and the call
+AT_ITS_FENCE = math.inf
 _NEXT = {"validating": "in_progress", "in_progress": "finalizing"}
 
 
@@ -39,14 +41,17 @@ class Provider(InMemoryBatchApi):
     """Models are named for what they do the first time: expire, fail at the token limit, refuse a line, …
 
     ``work`` by batch id. ``pending``: creates that are still under way. ``executes``: how many batches a create makes,
-    by its number. ``hidden``: batches that it says it does not know. ``is_stale``: whether a look at a batch shows it
-    as it was before its last change.
+    by its number; where that is none, it makes one just before its file is deleted. ``hidden``: batches that it says it
+    does not know. ``project``: that of the present key, and ``homes`` those of input files; nothing is known of what
+    another one has. ``is_stale``: whether a look at a batch shows it as it was before its last change.
     """
 
     work: dict[str, Work] = field(default_factory=dict)
-    pending: list[tuple[float, Mapping[str, Any]]] = field(default_factory=list)
+    pending: list[UnderWay] = field(default_factory=list)
     executes: dict[int, int] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
+    project: str = "ours"
+    homes: dict[str, str] = field(default_factory=dict)
     is_stale: Callable[[], bool] = bool
     deaf: bool = False  #: a cancel is taken, and nothing comes of it
     refuses_key: bool = False  #: creates for LOCKED are refused, and not only the first one
@@ -69,21 +74,33 @@ class Provider(InMemoryBatchApi):
         """As they were when the batch passed its validation: its file may be gone since."""
         return self._inputs[batch_id] if batch_id in self._inputs else super().requests(batch_id)
 
+    def upload(self, name: str, body: Replayable) -> str:
+        file_id = super().upload(name, body)
+        self.homes[file_id] = self.project
+        return file_id
+
     def create(
         self, *, file_id: str, endpoint: str, completion_window: str, metadata: Mapping[str, str]
     ) -> RemoteBatch:
-        if file_id in self.files:
+        call: Any = {"file_id": file_id, "endpoint": endpoint}
+        call |= {"completion_window": completion_window, "metadata": metadata}
+        if self._has(file_id):
             self._refuse(file_id)
         elif self.lenient:
             return self._made(file_id, metadata)
-        for _ in range(self.executes.pop(self.calls["create"] + 1, 1) - 1):
+        times = self.executes.pop(self.calls["create"] + 1, 1)
+        if not times and self._has(file_id):
+            self.pending.append((AT_ITS_FENCE, call))
+        for _ in range(times - 1):
             self._made(file_id, metadata)
-        made = super().create(
-            file_id=file_id, endpoint=endpoint, completion_window=completion_window, metadata=metadata
-        )
+        made = super().create(**call)
         if self.prompt:
             self.move(made.id)
         return made
+
+    def delete_file(self, file_id: str) -> bool:
+        self._land([one for one in self.pending if one[0] == AT_ITS_FENCE and one[1]["file_id"] == file_id])
+        return super().delete_file(file_id)
 
     def page(self, cursor: str | None = None) -> BatchPage:
         self.lagged += any(batch.created_at > self._now() - self.list_lag for batch in self.batches.values())
@@ -99,7 +116,13 @@ class Provider(InMemoryBatchApi):
         return super().change(batch_id, **fields)
 
     def _is_known(self, batch: RemoteBatch) -> bool:
-        return batch.id not in self.hidden
+        return batch.id not in self.hidden and self._is_ours(batch.input_file_id)
+
+    def _is_ours(self, file_id: str) -> bool:
+        return self.homes.get(file_id, self.project) == self.project
+
+    def _has(self, file_id: str) -> bool:
+        return super()._has(file_id) and self._is_ours(file_id)
 
     def _shown(self, batch: RemoteBatch) -> RemoteBatch:
         """Why a batch failed is told from its end on; anything else may be a moment old."""
@@ -122,12 +145,18 @@ class Provider(InMemoryBatchApi):
     def arrive(self) -> int:
         """Create what was under way until now. How many that are."""
         now = self._now()
-        due = [call for moment, call in self.pending if moment <= now]
-        self.pending = [(moment, call) for moment, call in self.pending if moment > now]
-        for call in due:
+        return self._land([one for one in self.pending if one[0] <= now])
+
+    def _land(self, creates: list[UnderWay]) -> int:
+        """They were sent under a key of the project that their file is in, or nothing comes of them."""
+        self.pending = [one for one in self.pending if one not in creates]
+        present = self.project
+        for _, call in creates:
+            self.project = self.homes.get(call["file_id"], present)
             with suppress(Exception):  # nobody is there to hear it
                 self.create(**call)
-        return len(due)
+        self.project = present
+        return len(creates)
 
     def _now(self) -> float:
         return self.clock.now().timestamp()

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from batchdrop.core.allowance import Named
-from batchdrop.core.errors import OutcomeUnknown
+from batchdrop.core.errors import OutcomeUnknown, RetryLater
+from batchdrop.core.model import Key
 from tests.fakes.messages import Message
 from tests.simulation import jobs
 from tests.simulation.conditions import Conditions
@@ -15,7 +16,8 @@ from tests.simulation.wire import Line
 from tests.simulation.world import World
 
 Drops = tuple[tuple[str, bytes], ...]
-HALF_AN_HOUR = 30
+HALF_AN_HOUR, AN_HOUR = 30, 60
+SOON = Conditions(settle=300)  #: a lost create is not looked for as long, which saves many ticks
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,34 @@ def _lose_a_create(world: World, number: int, times: int = 1) -> None:
     world.api.executes[world.api.calls["create"] + number] = times
 
 
+def _make_a_create_late(world: World, number: int) -> None:
+    """The answer of that create from now is lost, and it is carried out at its fence."""
+    world.api.script("create", OutcomeUnknown("the answer was lost"), call=number)
+    world.api.executes[world.api.calls["create"] + number] = 0
+
+
+def _use_a_key(world: World, version: str, project: str) -> None:
+    world.api.key, world.api.project = version, project
+
+
+def _move_the_key(world: World) -> None:
+    """To another project; and the first delete there goes wrong."""
+    _use_a_key(world, "2", "another")
+    world.api.script("delete_file", RetryLater("reset"))
+
+
+def _look_for_the_blocked(world: World) -> None:
+    """What the operator does about a batch that is not there, as docs/operations.md says."""
+    made, now = {batch.input_file_id for batch in world.api.batches.values()}, world.clock.now()
+    for name, item in world.table.items.items():
+        if item.get("state") == "blocked" and item["file_id"] not in made:
+            world.api.delete_file(item["file_id"])
+            item["reason"] = "no such batch at OpenAI"
+            blocked = world.ledger.get(Key(*name))
+            assert blocked
+            world.ledger.release(blocked, now=now)
+
+
 def _drop_cancel(world: World) -> None:
     world.clock.advance(seconds=1)
     world.letters.send(world.drop("a.jsonl.cancel"))
@@ -104,6 +134,14 @@ _IN_VAIN = (
     Happening(
         lambda world: _is_there(world, "cancelled") or world.at_rest(), lambda world: setattr(world.api, "deaf", False)
     ),
+)
+_MOVED = (
+    Happening(lambda world: True, lambda world: _lose_a_create(world, 1)),
+    Happening(lambda world: _is_there(world, "creating") or world.at_rest(), _move_the_key),
+    Happening(
+        lambda world: _is_there(world, "blocked") or world.at_rest(), lambda world: _use_a_key(world, "1", "ours")
+    ),
+    Happening(lambda world: not _is_there(world, "blocked") or world.minutes() > AN_HOUR, _look_for_the_blocked),
 )
 _UNSEEN = (
     Happening(lambda world: _is_there(world, "in_flight"), lambda world: world.api.hidden.update(world.api.batches)),
@@ -152,6 +190,14 @@ SCENARIOS = {
         is_cursed=lambda call: call.to == "submit" and call.key is not None and call.key.item.endswith("#batch#0001"),
         is_same=False,
         minutes=120,
+    ),
+    "made at its fence": replace(
+        one(jobs.SINGLE, SOON),
+        happenings=(Happening(lambda world: True, lambda world: _make_a_create_late(world, 1)),),
+        minutes=18,
+    ),
+    "the key is of another project for a while": replace(
+        one(jobs.SINGLE, replace(SOON, list_lag=240)), happenings=_MOVED, minutes=18
     ),
     "made twice": replace(
         one(jobs.TINY),

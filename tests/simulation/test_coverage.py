@@ -41,9 +41,6 @@ UNMADE = {
     # a double that still runs: test_housekeeping.py; an item that is gone: tests/usecases/test_audit.py
     "audit._stop api.cancel",
     "audit.__call__ ledger.job",
-    # the key is of another project for a while: tests/main_job/test_unknown_to_the_provider.py
-    "audit.adopt ledger.adopt",
-    "recover._fence ledger.block",
     # refusals in other words: tests/usecases, tests/main_job
     "fetch._block ledger.block",
     "learning.learn ledger.learn_limit",
