@@ -20,6 +20,8 @@ from batchdrop.core import events
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
+    from batchdrop.usecases.poll import Tick
+
 logger = telemetry.logger()
 metrics = telemetry.metrics()
 
@@ -29,19 +31,27 @@ def app() -> bootstrap.App:
     return bootstrap.app(os.environ)
 
 
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    taken: tuple[dict[str, Any], Tick | None] = take(event, context)
+    answer, tick = taken
+    if tick and tick.untold:
+        app().poll.told(tick)  # now that its metrics are out
+    return answer
+
+
 @metrics.log_metrics
 @logger.inject_lambda_context
-def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def take(event: dict[str, Any], context: LambdaContext) -> tuple[dict[str, Any], Tick | None]:
     try:
         look = events.asked(event)
     except ValueError as error:
         telemetry.no_tick(metrics)
         logger.warning("not understood")
-        return {"error": str(error)}
+        return {"error": str(error)}, None
     if look.poke and not app().heeds_poke():
         telemetry.no_tick(metrics)
         logger.info("another tick was just made")
-        return {}
+        return {}, None
     done: dict[str, Any] = {}
     if look.cancel:
         done["cancelled"] = app().cancel(look.cancel)
@@ -53,4 +63,4 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     telemetry.count(metrics, telemetry.of_tick(tick))
     seen: dict[str, Any] = msgspec.to_builtins(tick, enc_hook=str)
     (logger.warning if tick.troubles else logger.info)("tick", extra=seen)
-    return done | seen
+    return done | seen, tick

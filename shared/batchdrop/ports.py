@@ -423,6 +423,14 @@ class Ledger(Protocol):
         """Note a batch that was made for item ``of`` and will never be its; True once for each, until it expires."""
         ...
 
+    def untold_orphans(self) -> list[str]:
+        """The ids of those that nobody was told of yet: who noted one may have died before it could."""
+        ...
+
+    def note_orphans_told(self, batch_ids: Iterable[str], *, now: datetime) -> None:
+        """They were told of. Told twice is possible, never is not."""
+        ...
+
     def parts(self, job_id: str) -> Iterator[Chunk | Batch]:
         """A job's chunks, each followed by its batches."""
         ...

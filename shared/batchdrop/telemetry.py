@@ -103,7 +103,7 @@ def of_tick(tick: Tick) -> dict[Metric, int]:
         Metric.BATCHES_OVERDUE: tick.overdue,
         Metric.BATCHES_ADMITTED: tick.admitted,
         Metric.BATCHES_ADOPTED: tick.recovered.adopted + tick.audited.adopted,
-        Metric.DUPLICATE_BATCHES: tick.recovered.doubles + tick.audited.orphans,
+        Metric.DUPLICATE_BATCHES: len(tick.untold),
         Metric.STRAY_BATCHES: tick.audited.strays,
         Metric.LOST_EVENTS: tick.swept.resent,
         Metric.UNKNOWN_BATCHES: len(tick.unknown_batches),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 
 import msgspec
@@ -93,3 +94,17 @@ def test_an_orphan_is_noted_once_until_it_expires(ledger: TableLedger, table: Ta
     assert item
     assert (item["of_job"], item["of_item"], item["what"]) == (of.job_id, of.item, "cancelled")
     assert (item["created_at"], item["expires"]) == ("2026-11-22T12:00:00Z", int(LATER.timestamp()))
+
+
+def test_an_orphan_is_untold_until_somebody_says_that_it_was_told(ledger: TableLedger, table: Table) -> None:
+    others = dataclasses.replace(REMOTE, id="batch_2")
+    for remote in (REMOTE, others):
+        ledger.record_orphan(remote, samples.batch().key, what="cancelled", now=NOW, expires=LATER)
+    assert ledger.untold_orphans() == ["batch_1", "batch_2"]
+    for _ in range(2):
+        ledger.note_orphans_told(["batch_1", "batch_3"], now=LATER)
+    assert ledger.untold_orphans() == ["batch_2"]
+    told = table.get(Key("stack", "orphan#batch_1"))
+    assert told
+    assert told["told_at"] == "2026-11-22T12:20:00Z"
+    assert table.get(Key("stack", "orphan#batch_3")) is None, "what has expired is not born again"

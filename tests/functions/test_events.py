@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import collector
+import poller
 from batchdrop import telemetry
 from batchdrop.core import naming
 from batchdrop.core.change import Change
 from batchdrop.core.model import attributes
 from batchdrop.core.states import BatchState
+from batchdrop.ports import RemoteBatch
 from tests import samples
 from tests.functions.stack import INPUT, WORK, Stack
+from tests.unit.test_settings import ENV
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.metrics import Metrics
 
 EVENTS = Path(__file__).parents[2] / "events"
 NAMES = sorted(path.stem for path in EVENTS.glob("*.json"))
+ROUNDS = {"job_id": {"S": "stack"}, "item": {"S": "housekeeping"}}
+FAR = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
 SAMPLE = (EVENTS / "sample.jsonl").read_bytes()
 DROPS = {
     "submitter-eventbridge": "reviews/sample.jsonl",
@@ -28,6 +37,11 @@ DROPS = {
     "submitter-s3-put": "reviews/sample.jsonl",
     "submitter-sweep": "reviews/sample.jsonl",
 }
+
+
+def dying(metrics: Metrics, _: object) -> None:
+    telemetry.no_tick(metrics)
+    raise TimeoutError
 
 
 def event(name: str) -> dict[str, Any]:
@@ -160,3 +174,25 @@ def test_a_file_that_cannot_be_planned_for_the_operator_is_told_in_the_log_and_c
     assert (told["message"], told["state"]) == ("put off", "planning")
     assert told["trouble"].startswith("no_such_bucket")
     assert json.loads(capsys.readouterr().out)["Misconfigured"] == [1.0]
+
+
+def test_a_double_is_counted_until_its_count_was_sent_and_then_no_more(
+    stack: Stack, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def counted() -> list[float] | None:
+        stack.dynamodb.delete_item(TableName=ENV["TABLE_NAME"], Key=ROUNDS)  # so that one is due
+        capsys.readouterr()
+        stack.call("poller", {})
+        counts: dict[str, list[float]] = json.loads(capsys.readouterr().out)
+        return counts.get("DuplicateBatches")
+
+    stack.drop("reviews/sample.jsonl", SAMPLE)
+    stack.call("submitter", event("submitter-s3-put"))
+    remote = RemoteBatch(id="batch_2", status="in_progress", input_file_id="file-1", created_at=1)
+    of = samples.batch().key
+    poller.app().ports.ledger.record_orphan(remote, of, what="cancelled", now=samples.NOW, expires=FAR)
+    with monkeypatch.context() as patched:
+        patched.setattr(telemetry, "count", dying)
+        with pytest.raises(TimeoutError):
+            counted()
+    assert [counted(), counted()] == [[1.0], None]

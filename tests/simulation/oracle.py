@@ -46,7 +46,7 @@ def check_doubles_told(world: Any) -> None:
     """R10: where a batch worked that no item owns, it is recorded."""
     for batch_id, work in world.api.work.items():
         is_owned = world.table.items[work.item].get("openai_batch_id") == batch_id
-        is_told = ("stack", f"orphan#{batch_id}") in world.table.items
+        is_told = "told_at" in world.table.items.get(("stack", f"orphan#{batch_id}"), ())
         require(is_owned or is_told, f"{batch_id} worked on {work.item}, which nobody was told of")
 
 

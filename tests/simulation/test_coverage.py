@@ -24,23 +24,23 @@ UNCALLED: dict[str, set[str]] = {}
 #: What no scenario comes by, each with the tests that do.
 UNMADE = {
     # work that is parked, or that kills behind its purchase: tests/main_job/test_poison.py
-    "assemble.__call__ ledger.postpone",
+    "assemble._assembled ledger.postpone",
     "fetch.__call__ ledger.quarantine",
     "join.__call__ ledger.postpone",
     # out of time, or overtaken: tests/usecases/collecting
-    "assemble._assembled ledger.rest_assembly",
     "assemble._withdraw objects.delete",
     "clean._cancel api.cancel",
     "clean._delete_files objects.write",
     "concatenate._merged objects.head",
     "fetch._record ledger.rest_fetch",
-    "join.__call__ ledger.rest_chunk",
     # three days have passed: tests/main_job/test_deadline.py
     "expire._end ledger.fail_job",
     "expire._end ledger.request_cancel",
     # a double that still runs: test_housekeeping.py; an item that is gone: tests/usecases/test_audit.py
     "audit._stop api.cancel",
     "audit.__call__ ledger.job",
+    # AWS refuses it for good: tests/main_job/test_plan_refused.py
+    "plan._wait ledger.rest_plan",
     # refusals in other words: tests/usecases, tests/main_job
     "fetch._block ledger.block",
     "learning.learn ledger.learn_limit",

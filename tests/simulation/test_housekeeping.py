@@ -57,6 +57,30 @@ def test_a_double_that_still_runs_is_stopped() -> None:
         assert world.api.batches[mine.id].status == "validating"
 
 
+def test_a_double_whose_finder_dies_before_it_tells_anybody_is_told_of_by_the_next_round() -> None:
+    world = World(may_double=True)
+    with world.miniature():
+        world.letters.send(world.drop("a.jsonl", jobs.TINY))
+        tick(world)
+        (mine,) = world.api.batches.values()
+        double = world.api.create(
+            file_id=mine.input_file_id, endpoint="", completion_window="24h", metadata=mine.metadata
+        )
+        sites = world.line.sites
+        world.line.decide = lambda number, site: (
+            Fault.AFTER if site == "api.cancel" and sites.count(site) == 1 else None
+        )
+        noted = "stack", f"orphan#{double.id}"
+        while not world.line.faults:
+            world.clock.advance(minutes=1)
+            tick(world)
+        assert world.table.items[noted]["untold"]
+        for _ in range(AUDIT):
+            world.clock.advance(minutes=1)
+            tick(world)
+        assert "told_at" in world.table.items[noted]
+
+
 def minutes_of_the_healthy(*others: tuple[str, bytes]) -> float:
     """When the healthy job is told of, beside ``others`` whose work kills whoever takes it up."""
     world = World(Conditions(requests_per_batch=1))

@@ -172,7 +172,7 @@ class World:
             case Message("collect", Key() as key):
                 app.collect(key, deadline)
             case _:
-                app.poll(deadline)
+                app.poll.told(app.poll(deadline))
 
     # a moment of it, kept
     def saved(self, course: Any) -> bytes:

@@ -46,6 +46,7 @@ class Guard(Enum):
     NOT_CANCELLED = ("cancel_requested_at", Op.ABSENT, "no cancel asked")
     CANCEL_ASKED = ("cancel_requested_at", Op.PRESENT, "cancel asked")
     LEADER = ("leader", Op.EQUAL, "admission lease held")
+    UNTOLD = ("untold", Op.PRESENT, "nobody was told of it yet")
     POINTER = ("newest_job_id", Op.EQUAL, "pointer as read")
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ _ROUNDS = 2 * audit.EVERY
 class Tick:
     """What a tick saw and did. ``calls``: to the provider. ``unseen``: batches that were due, for the next to look at.
 
+    ``untold``: batches that no item owns and that nobody was told of yet (``Poll.told``).
     ``troubles``: what could not be done now, step by step, and why; ``misconfigured``: how many of them because of
     what the operator must mend.
     """
@@ -61,6 +63,7 @@ class Tick:
     withdrawn: Withdrawn = field(default_factory=Withdrawn)
     swept: Swept = field(default_factory=Swept)
     audited: Audited = field(default_factory=Audited)
+    untold: list[str] = field(default_factory=list)
     quarantined: int = 0
     parked: int = 0
     expired: int = 0
@@ -105,6 +108,11 @@ class Poll:
                 tick.note(name, trouble)
         tick.calls = budget.spent
         return tick
+
+    def told(self, tick: Tick) -> None:
+        """Its counts are out. A tick that dies before leaves its doubles to be counted by a later one."""
+        with suppress(BatchdropError):
+            self.ledger.note_orphans_told(tick.untold, now=self.clock.now())
 
     def _steps(
         self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget
@@ -165,6 +173,8 @@ class Poll:
         for step, trouble in kept.troubles.items():
             tick.note(step, trouble)
         tick.note("audit", *kept.audited.troubles)
+        if turn.audits or tick.recovered.doubles:
+            tick.untold = self.ledger.untold_orphans()
 
     def _report(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
         most = len(tick.troubles) + TROUBLES

@@ -14,6 +14,7 @@ from batchdrop.core.lifecycle import Guard
 from batchdrop.core.model import Key
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from typing import Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _HOUSEKEEPING = Key(STACK, "housekeeping")
 _POKE = Key(STACK, "poke")
+_ORPHAN = "orphan#"
 
 
 class HousekeepingRecords:
@@ -52,13 +54,14 @@ class HousekeepingRecords:
         return self._table.commit([Change(_POKE, guards={Guard.LEASE_OVER: plain(now)}, assign=to(lease_until=until))])
 
     def record_orphan(self, remote: RemoteBatch, of: Key, *, what: str, now: datetime, expires: datetime) -> bool:
-        key = Key(STACK, f"orphan#{remote.id}")
+        key = Key(STACK, _ORPHAN + remote.id)
         put = {
             "job_id": key.job_id,
             "item": key.item,
             "of_job": of.job_id,
             "of_item": of.item,
             "what": what,
+            "untold": True,
             "remote_status": remote.status,
             "file_id": remote.input_file_id,
             "openai_created_at": remote.created_at,
@@ -66,3 +69,12 @@ class HousekeepingRecords:
             "expires": int(expires.timestamp()),
         }
         return self._table.commit([Change(key, guards={Guard.UNBORN: None}, put=put)])
+
+    def untold_orphans(self) -> list[str]:
+        return [item["item"].removeprefix(_ORPHAN) for item in self._table.query(STACK, _ORPHAN) if "untold" in item]
+
+    def note_orphans_told(self, batch_ids: Iterable[str], *, now: datetime) -> None:
+        for batch_id in batch_ids:
+            key = Key(STACK, _ORPHAN + batch_id)
+            change = Change(key, guards={Guard.UNTOLD: None}, assign=to(told_at=now), drop=("untold",))
+            self._table.commit([change])
