@@ -78,7 +78,8 @@ def _arrow(row: Row) -> str:
 
 def _conditions(row: Row) -> str:
     words = [guard.value[2] for guard in row.guards]
-    words += [f"the job {state.value}" for state in row.job_states]
+    if row.job_states:
+        words.append("the job " + " or ".join(row.job_states))
     words += [f"the job: {guard.value[2]}" for guard in row.job_guards]
     return "; ".join(words) or "-"
 

@@ -461,7 +461,10 @@ class Ledger(Protocol):
         ...
 
     def lose_input(self, job: Job, *, code: str, reason: str, now: datetime) -> Job | None:
-        """J4.lost: the input was removed while the job ran; the job as it is afterwards."""
+        """J4.lost: the input was removed while the job ran; the job as it is afterwards.
+
+        Its batches are stopped as those of a cancelled job.
+        """
         ...
 
     def request_cancel(self, job: Job, *, now: datetime, because: tuple[str, str] | None = None) -> bool:
@@ -574,7 +577,10 @@ class Ledger(Protocol):
     def record_intent(
         self, batch: Batch, *, file_id: str, key_version: str, now: datetime, lease: datetime
     ) -> Batch | None:
-        """B3. From here on a batch may exist at the provider. ``key_version``: under which it is created."""
+        """B3. From here on a batch may exist at the provider. ``key_version``: under which it is created.
+
+        None too where its job has ended meanwhile.
+        """
         ...
 
     def note_unknown(self, batch: Batch) -> bool:
@@ -650,7 +656,7 @@ class Ledger(Protocol):
         ...
 
     def split(self, batch: Batch, halves: Iterable[Batch]) -> bool:
-        """B13."""
+        """B13. False too where its job has ended meanwhile."""
         ...
 
     def retire(self, batch: Batch, *, reason: str) -> bool:

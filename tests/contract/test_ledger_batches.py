@@ -138,3 +138,19 @@ def test_postponing_changes_nothing_else(ledger: TableLedger, table: Table) -> N
     assert msgspec.structs.replace(read(ledger, batch), token=None) == msgspec.structs.replace(batch, token=None)
     ledger.postpone(msgspec.structs.replace(batch, claim=99), check_at=NOW)
     assert read(ledger, batch).next_check_at == LATER
+
+
+def test_once_its_job_has_failed_a_batch_is_neither_bought_nor_split_and_may_be_dropped(
+    ledger: TableLedger, table: Table
+) -> None:
+    uploading = moved(ledger, table, BatchState.UPLOADING)
+    job = ledger.job(JOB_ID)
+    assert job
+    failed = ledger.lose_input(job, code="input_gone", reason="It is gone.", now=NOW)
+    assert failed
+    assert failed.cancel_requested_at == NOW
+    assert ledger.record_intent(uploading, file_id="file-1", key_version="1", now=NOW, lease=LATER) is None
+    assert not ledger.split(uploading, [samples.batch(item="chunk#000001#batch#0001.a")])
+    assert [batch.state for batch in ledger.batches(JOB_ID)] == [BatchState.UPLOADING]
+    assert ledger.requeue(uploading, not_before=NOW, now=NOW, reason="its job has ended")
+    assert ledger.retire(read(ledger, uploading), reason="It is gone.")

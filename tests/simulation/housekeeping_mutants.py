@@ -1,15 +1,20 @@
-"""Wrong ways to keep house: each breaks one rule of the audit, the sweep or of giving up, and must be caught."""
+"""Wrong ways to keep house: each breaks one rule of the audit, the sweep or of giving up, and must be caught.
+
+Also of what becomes of a job that failed while it ran.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+from batchdrop.adapters.ledger import batches, writing
 from batchdrop.core import poison
 from batchdrop.core.lifecycle import Guard
 from batchdrop.core.model import Key
 from batchdrop.core.states import BatchState
 from batchdrop.ports import LineError, RemoteBatch
-from batchdrop.usecases import audit, sweep
+from batchdrop.usecases import audit, redrive, sweep
+from batchdrop.usecases.clean import Clean
 from batchdrop.usecases.observe import Observe
 from batchdrop.usecases.withdraw import Withdraw
 from tests.simulation.buying import Patches
@@ -76,3 +81,33 @@ def _() -> Patches:
         return drop(self, job, batch)
 
     return [*without(Guard.NO_BATCH), (Withdraw, "_drop", wrong)]
+
+
+def for_any_job(row: str) -> Patches:
+    """That row's write does not ask whether the job runs."""
+    with_job = writing.with_job
+
+    def lax(change: Any, **how: Any) -> Any:
+        return [change] if change.row.id == row else with_job(change, **how)
+
+    return [(batches, "with_job", lax), (writing, "with_job", lax)]
+
+
+MUTANTS["a batch is bought for a job that has ended"] = lambda: for_any_job("B3")
+MUTANTS["a batch is split for a job that has ended"] = lambda: for_any_job("B13")
+
+
+@mutant("a failed job is cleaned while its batches run")
+def _() -> Patches:
+    """Neither who cleans asks for them, nor who sends him."""
+    return [(Clean, "_is_unresolved", lambda self, job: False), (redrive, "_is_told_failure", lambda job: False)]
+
+
+@mutant("the batches of a failed job are left alone")
+def _() -> Patches:
+    call = Withdraw.__call__
+
+    def wrong(self: Any, jobs: Any, batches: Any, budget: Any) -> Any:
+        return call(self, jobs, [batch for batch in batches if jobs[batch.job_id].state != "failed"], budget)
+
+    return [(Withdraw, "__call__", wrong)]

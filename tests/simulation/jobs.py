@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.main_job.service import request
-from tests.simulation.provider import CROWDED, FLAKY, LOCKED, PLAIN, PUZZLED, SLOW, STRICT, UNKNOWN_MODEL
+from tests.simulation.provider import CROWDED, FLAKY, LOCKED, PLAIN, PUZZLED, SLOW, STRICT, TIRELESS, UNKNOWN_MODEL
 
 QUIET = 3  #: minutes that a tick is waited for when nothing moves; no multiple of them is five minutes
 
@@ -41,6 +41,9 @@ MANY = _lines(*_some(FLAKY, "m1", "m2"), b"oops", *_some(PLAIN, "m3"))
 CANCELLED = _lines(*_some(SLOW, "s1"), *_some(PLAIN, "p1", "p2"), *_some(STRICT, "w1", "w2"))
 #: More tokens in a batch than the provider takes.
 SPLIT = _lines(*_some(PLAIN, "p1", "p2", "p3", "p4"))
+#: A batch that is on its way while another is uploaded, which is split where the limit is known; a staged chunk, whose
+#: batch ends by a cancel only.
+BESIDE = _lines(*_some(FLAKY, "f1"), *_some(PLAIN, "p1", "p2", "p3", "p4"), *_some(TIRELESS, "e1"), b"oops")
 #: Two batches under a key that is refused.
 LOCKED_OUT = _lines(*_some(LOCKED, "k1", "k2"))
 #: The same as a tiny one, and a batch that is refused at first.

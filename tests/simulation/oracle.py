@@ -11,13 +11,12 @@ from typing import Any
 from batchdrop.core import naming
 from batchdrop.core.model import Usage
 from tests.fakes.answers import respond_to
+from tests.simulation.failed import FILE_DROPPED_AFTER, FILE_UNKNOWN_AFTER, check_failed
 from tests.simulation.provider import Work
 from tests.simulation.watched import FINAL, Item, Violation, WatchedTable, require
 from tests.simulation.wire import Line
 
 __all__ = ["Expected", "Violation", "WatchedTable", "check_bought_once", "check_rest"]
-#: A death between this write and the delete that follows it leaves a file, which expires by itself.
-FILE_DROPPED_AFTER = {"delete_file", "B6.refused", "B7.refused", "B8"}
 #: Nobody may know the upload that was begun; the bucket's lifecycle ends it.
 UPLOAD_UNKNOWN_AFTER = {"start_upload", "J5.note"}
 TOKENS = 5  #: that an answer has
@@ -95,6 +94,8 @@ def check_job(world: Any, job: Item) -> None:
     is_replaced = sum(other["stem"] == job["stem"] for other in world.jobs()) > 1
     require(bool(status) or is_replaced, f"{job['job_id']} has no status")
     require(not status or status["state"] == job["state"], f"the status says {status and status['state']}")
+    if job["state"] == "failed":
+        check_failed(world, job)
     if job["state"] in ("completed", "cancelled"):
         counts = status["counts"] if status else job["counts"]
         require(counts["completed"] == job["counts"]["completed"], "the status counts otherwise")
@@ -115,7 +116,9 @@ def check_usage(world: Any, job: Item) -> None:
 def check_lines(world: Any, job: Item) -> None:
     """I1, I4, I10: line k of the results answers the k-th line of the input that is not blank; the counts are right."""
     versions = world.objects.versions("in", job["input_key"])
-    data = next(one.data for one in versions if one.version_id == job["version_id"])
+    data = next((one.data for one in versions if one.version_id == job["version_id"]), None)
+    if data is None:  # it was removed when it was not needed any more
+        return
     asked = [_parsed(line) for line in data.split(b"\n") if line.strip()]
     output = job["outputs"]["results"]
     there = world.objects.read("out", output["key"], output["version_id"])
@@ -152,7 +155,7 @@ def _is_answer(result: Any) -> bool:
 
 def excuses(line: Line) -> set[str]:
     """The faults of a run that may leave something over."""
-    return {site for site in FILE_DROPPED_AFTER | UPLOAD_UNKNOWN_AFTER if line.hurt(site)}
+    return {site for site in FILE_DROPPED_AFTER | FILE_UNKNOWN_AFTER | UPLOAD_UNKNOWN_AFTER if line.hurt(site)}
 
 
 def check_left_over(world: Any) -> None:

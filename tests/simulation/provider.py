@@ -17,8 +17,9 @@ from batchdrop.ports import BatchPage, LineError, RemoteBatch, Replayable
 from tests.fakes.answers import Json, respond_to
 from tests.fakes.batch_api import ENDED, InMemoryBatchApi
 
-PLAIN, FLAKY, SLOW, CROWDED, STRICT, PUZZLED, UNKNOWN_MODEL, LOCKED = (
-    f"gpt-{name}" for name in ("plain", "flaky", "slow", "crowded", "strict", "puzzled", "unknown", "locked")
+PLAIN, FLAKY, SLOW, CROWDED, STRICT, PUZZLED, UNKNOWN_MODEL, LOCKED, TIRELESS = (
+    f"gpt-{name}"
+    for name in ("plain", "flaky", "slow", "crowded", "strict", "puzzled", "unknown", "locked", "tireless")
 )
 FULL = "Enqueued token limit reached for gpt-crowded. Limit: 90,000 enqueued tokens."
 _VALUES = operator.attrgetter(*(one.name for one in fields(RemoteBatch)))
@@ -169,9 +170,14 @@ class Provider(InMemoryBatchApi):
         elif batch.status == "validating" and (error := self._complaint(batch)):
             self.fail(batch_id, error)
         elif batch.status in _NEXT:
-            self.change(batch_id, status=_NEXT[batch.status])
+            if not self._is_tireless(batch):
+                self.change(batch_id, status=_NEXT[batch.status])
         else:
             self._work(batch)
+
+    def _is_tireless(self, batch: RemoteBatch) -> bool:
+        """It runs until it is cancelled."""
+        return batch.status == "in_progress" and self._inputs[batch.id][0]["body"]["model"] == TIRELESS
 
     def _complaint(self, batch: RemoteBatch) -> LineError | None:
         if batch.input_file_id not in self.files:

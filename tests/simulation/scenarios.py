@@ -12,7 +12,8 @@ from tests.fakes.messages import Message
 from tests.simulation import jobs
 from tests.simulation.conditions import Conditions
 from tests.simulation.provider import PLAIN, STRICT
-from tests.simulation.wire import Line
+from tests.simulation.removed import forget_input, lose_input_at
+from tests.simulation.wire import Fault, Line
 from tests.simulation.world import World
 
 Drops = tuple[tuple[str, bytes], ...]
@@ -33,7 +34,10 @@ class Happening:
 
 @dataclass(frozen=True)
 class Scenario:
-    """``is_same``: faults change nothing about outputs and counts. ``minutes``: that it takes without any."""
+    """``is_same``: faults change nothing about outputs and counts. ``minutes``: that it takes without any.
+
+    ``meanwhile`` is done before every call, which it is told of, within whatever makes it.
+    """
 
     drops: Drops
     conditions: Conditions = field(default_factory=Conditions)
@@ -42,9 +46,19 @@ class Scenario:
     minutes: float = 10
     may_double: bool = False
     is_cursed: Callable[[Message], bool] = lambda call: False
+    meanwhile: Callable[[World, str], None] | None = None
 
     def world(self, line: Line | None = None) -> World:
-        return World(self.conditions, line or Line(), is_cursed=self.is_cursed, may_double=self.may_double)
+        world = World(self.conditions, line or Line(), is_cursed=self.is_cursed, may_double=self.may_double)
+        if meanwhile := self.meanwhile:
+            decide = world.line.decide
+
+            def deciding(number: int, site: str) -> Fault | None:
+                meanwhile(world, site)
+                return decide(number, site)
+
+            world.line.decide = deciding
+        return world
 
     @property
     def calm(self) -> Scenario:
@@ -114,11 +128,16 @@ def _cancel_in_vain(world: World) -> None:
     _drop_cancel(world)
 
 
-def _forget_input(world: World) -> None:
-    for key in world.objects.keys("in"):
-        world.objects._buckets["in"].pop(key)
-
-
+#: Where a fault keeps the input from being missed, what never ends by itself has to be stopped.
+_IN_THE_END = Happening(
+    lambda world: world.at_rest() or world.minutes() > HALF_AN_HOUR,
+    lambda world: None if world.at_rest() else _drop_cancel(world),
+)
+_LOST_UNSEEN = (
+    Happening(lambda world: True, lambda world: _lose_a_create(world, 2)),
+    Happening(lambda world: _is_there(world, "in_flight", "creating") or world.minutes() > HALF_AN_HOUR, forget_input),
+    _IN_THE_END,
+)
 _CANCEL_RUNNING = (
     _limit(1, STRICT),
     Happening(lambda world: True, lambda world: _lose_a_create(world, 2)),
@@ -178,7 +197,25 @@ SCENARIOS = {
     "forgotten for a while": replace(one(jobs.SMALL), happenings=_FORGOTTEN),
     "input lost": replace(
         one(jobs.SMALL),
-        happenings=(Happening(lambda world: _is_there(world, "in_flight"), _forget_input),),
+        happenings=(Happening(lambda world: _is_there(world, "in_flight"), forget_input),),
+        is_same=False,
+    ),
+    "input lost, and the answer to a create": replace(
+        one(jobs.BESIDE, Conditions(requests_per_batch=4, batches_per_chunk=1, list_lag=600)),
+        happenings=_LOST_UNSEEN,
+        is_same=False,
+        minutes=20,
+    ),
+    "input lost within an upload": replace(
+        one(jobs.BESIDE, Conditions(requests_per_batch=4, batches_per_chunk=1)),
+        happenings=(_IN_THE_END,),
+        meanwhile=lose_input_at("table.commit B3"),
+        is_same=False,
+    ),
+    "input lost within a split": replace(
+        one(jobs.BESIDE, Conditions(requests_per_batch=4, batches_per_chunk=1)),
+        happenings=(_limit(60, PLAIN), _IN_THE_END),
+        meanwhile=lose_input_at("table.commit B13+B0"),
         is_same=False,
     ),
     "mended": replace(

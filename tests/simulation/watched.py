@@ -20,7 +20,7 @@ Pool = tuple[str, str]  #: (api, model)
 FINAL = {"completed", "failed", "cancelled", "collected", "fetched", "retired", "quarantined"}
 LONGEST = 65  #: minutes without a transition: a lost create is looked for during half an hour
 #: What may happen only between the judgement of a file's last line and the end of its job.
-SPENDS = {"B1", "B12", "C1"}
+SPENDS = {"B1", "B3", "B12", "B13", "C1"}
 FILES = ("file_id", "output_file_id", "error_file_id")
 
 

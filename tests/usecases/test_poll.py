@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.housekeeping import Housekeeping, Looking
+from batchdrop.core.lifecycle import UNRESOLVED
 from batchdrop.core.model import Job
 from batchdrop.core.open_items import OpenItems
 from batchdrop.core.states import BatchState, JobState
@@ -145,6 +146,19 @@ def test_a_job_that_has_work_left_is_sent_to_the_collector(world: World, changes
     world.put(samples.running(**changes))
     tick(world)
     assert [key.item for key in world.messages.keys("collect")] == ["job"]
+
+
+@pytest.mark.parametrize("told", [None, samples.NOW])
+@pytest.mark.parametrize("state", BatchState)
+def test_a_failed_job_is_told_of_at_once_and_cleaned_when_no_batch_of_it_may_run(
+    world: World, state: BatchState, told: dt.datetime | None
+) -> None:
+    lease = world.clock.now() + dt.timedelta(hours=1)
+    world.put(samples.running(state=JobState.FAILED, announced_at=told))
+    world.batch(state=state, lease_until=lease, next_check_at=lease)
+    tick(world)
+    may_run = state in UNRESOLVED and told is not None
+    assert [key.item for key in world.messages.keys("collect")] == ([] if may_run else ["job"])
 
 
 def test_a_plan_that_rests_is_continued(world: World) -> None:

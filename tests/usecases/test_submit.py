@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
@@ -16,7 +17,9 @@ from batchdrop.core.model import Batch, Key
 from batchdrop.core.poison import CRASHES
 from batchdrop.core.states import BatchState
 from batchdrop.ports import Replayable
+from batchdrop.usecases import dividing
 from batchdrop.usecases.submit import Submit, Submitted
+from tests import samples
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import BODY, World
@@ -220,3 +223,49 @@ def test_a_batch_over_the_known_token_limit_is_split_before_it_is_uploaded(world
     whole = [world.objects.read("input", "reviews.jsonl")[p.source.first_byte : p.source.end_byte] for p in parts]
     assert b"".join(whole) == BODY
     assert world.read(key).state is BatchState.RETIRED
+
+
+def lose_input(world: World) -> None:
+    assert world.ledger.lose_input(samples.running(), code="input_gone", reason="It is gone.", now=world.clock.now())
+
+
+def test_nothing_is_bought_for_a_job_that_ended_during_the_upload(submission: Submission) -> None:
+    world, upload = submission.world, submission.api.upload
+
+    def meanwhile(name: str, body: Replayable) -> str:
+        lose_input(world)
+        return upload(name, body)
+
+    submission.api.upload = meanwhile  # type: ignore[method-assign]
+    assert submission() is Submitted.STALE
+    assert (submission.api.batches, submission.api.files) == ({}, {})
+    assert (submission.batch.state, submission.batch.lease_until) == (BatchState.QUEUED, None)
+
+
+def test_a_batch_is_not_split_for_a_job_that_ended_meanwhile(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.ledger.learn_limit(("default", "gpt-5-mini"), Named(tokens=40))
+    key = world.batch(state=BatchState.ADMITTED, estimated_tokens=60).key
+    divided = dividing.divided
+
+    def meanwhile(*what: Any, **how: Any) -> list[Batch]:
+        lose_input(world)
+        return divided(*what, **how)
+
+    monkeypatch.setattr(dividing, "divided", meanwhile)
+    assert Submission(world, key)() is Submitted.STALE
+    assert [(batch.name, batch.state) for batch in world.ledger.batches(key.job_id)] == [("0001", BatchState.QUEUED)]
+
+
+def test_a_submitter_that_lost_its_claim_gives_nothing_back(submission: Submission) -> None:
+    world, upload = submission.world, submission.api.upload
+
+    def meanwhile(name: str, body: Replayable) -> str:
+        later = world.clock.now() + dt.timedelta(hours=1)
+        assert world.ledger.requeue(submission.batch, not_before=later, now=later)
+        assert world.ledger.admit(submission.batch, lease=later)
+        assert world.ledger.claim_upload(submission.batch, lease=later)
+        return upload(name, body)
+
+    submission.api.upload = meanwhile  # type: ignore[method-assign]
+    assert submission() is Submitted.STALE
+    assert (submission.batch.state, submission.api.files) == (BatchState.UPLOADING, {})

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from batchdrop.core.errors import RetryLater
+from batchdrop.core.model import Job
+from batchdrop.core.states import BatchState
 from batchdrop.usecases import withdraw
 from batchdrop.usecases.budget import Budget
 from batchdrop.usecases.withdraw import Withdraw, Withdrawn
@@ -11,8 +13,8 @@ from tests.fakes.clock import FakeDeadline
 from tests.usecases.world import World
 
 
-def withdrawn(world: World) -> Withdrawn:
-    job = samples.running(cancel_requested_at=samples.NOW)
+def withdrawn(world: World, job: Job | None = None) -> Withdrawn:
+    job = job or samples.running(cancel_requested_at=samples.NOW)
     batches = list(world.ledger.batches(job.job_id))
     return Withdraw(world.ledger, world.api, world.clock)({job.job_id: job}, batches, Budget(FakeDeadline()))
 
@@ -37,3 +39,18 @@ def test_a_provider_that_stops_nothing_is_not_asked_for_each() -> None:
         world.api.script("cancel", RetryLater("down"), call=call)
     withdrawn(world)
     assert world.api.calls["cancel"] == withdraw.TROUBLES
+
+
+def test_the_batches_of_a_job_that_lost_its_input_are_stopped_as_those_of_a_cancelled_one() -> None:
+    world = World()
+    states = BatchState.QUEUED, BatchState.ADMITTED, BatchState.UPLOADING, BatchState.CREATING, BatchState.BLOCKED
+    keys = [world.batch(number, state).key for number, state in enumerate(states, 1)]
+    flying = world.in_flight(9)
+    failed = world.ledger.lose_input(samples.running(), code="input_gone", reason="It is gone.", now=samples.NOW)
+    assert withdrawn(world, failed) == Withdrawn(retired=3, sent=1)
+    assert [batch.status for batch in world.api.batches.values()] == ["cancelling"]
+    assert world.read(flying.key).cancel_sent_at == world.clock.now()
+    left = [world.read(key) for key in keys]
+    # What is uploaded cannot be bought any more; what is being created is looked for, and then stopped.
+    assert [batch.state.value for batch in left] == ["retired", "retired", "uploading", "creating", "retired"]
+    assert {batch.reason for batch in left if batch.state is BatchState.RETIRED} == {"It is gone."}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from batchdrop.core.codes import said
+from batchdrop.core.states import JobState
 from batchdrop.core.usage import Reported, Tally, salvage
 
 if TYPE_CHECKING:
@@ -133,6 +134,8 @@ def stopped(job: Job) -> tuple[str, str] | None:
     """Why a job is stopped before all is answered, as code and reason; None while it is not."""
     if job.cancel_requested_at is None:
         return None
+    if job.state is JobState.FAILED and job.code and job.reason:
+        return job.code, job.reason
     return DEADLINE if job.code == DEADLINE[0] else CANCELLED
 
 

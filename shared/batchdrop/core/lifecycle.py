@@ -78,6 +78,7 @@ class Row:
         return self.target if isinstance(self.target, tuple) else (self.target,)
 
 
+_RUNS = (J.RUNNING,)
 _CLAIMED = "claim + 1, lease; a crash if its last holder died"
 
 ROWS = {
@@ -101,7 +102,7 @@ ROWS = {
             "totals; from here spending is permitted; crashes = 0",
         ),
         Row("J4", (J.PLANNING,), J.FAILED, (Guard.CLAIM,), "reason"),
-        Row("J4.lost", (J.RUNNING,), J.FAILED, (), "the input's version is gone: reason"),
+        Row("J4.lost", (J.RUNNING,), J.FAILED, (), "the input's version is gone: reason; its batches are stopped"),
         Row("J5", (J.RUNNING,), J.ASSEMBLING, (Guard.ALL_COLLECTED, Guard.CLAIM), "claim + 1, lease"),
         Row("J5.claim", (J.ASSEMBLING,), None, (Guard.CLAIM, Guard.LEASE_OVER), _CLAIMED),
         Row("J5.rest", (J.ASSEMBLING,), None, (Guard.CLAIM,), "lease given back; due when it is worth another try"),
@@ -113,14 +114,7 @@ ROWS = {
         Row("C0", (), C.OPEN, (Guard.UNBORN,), "part of J2"),
         Row("C1.claim", (C.OPEN,), None, (Guard.CLAIM, Guard.LEASE_OVER), _CLAIMED),
         Row("C1.rest", (C.OPEN,), None, (Guard.CLAIM,), "lease given back; due when it is worth another try"),
-        Row(
-            "C1",
-            (C.OPEN,),
-            C.COLLECTED,
-            (Guard.CLAIM,),
-            "part's size; the job's open chunks - 1",
-            job_states=(J.RUNNING,),
-        ),
+        Row("C1", (C.OPEN,), C.COLLECTED, (Guard.CLAIM,), "part's size; the job's open chunks - 1", _RUNS),
         Row("B0", (), B.QUEUED, (Guard.UNBORN,), "part of J2, B12 or B13"),
         Row(
             "B1",
@@ -128,7 +122,7 @@ ROWS = {
             B.ADMITTED,
             (Guard.CLAIM,),
             "lease; under the admission lease",
-            job_states=(J.RUNNING,),
+            job_states=_RUNS,
             job_guards=(Guard.NOT_CANCELLED,),
         ),
         Row("B2", (B.ADMITTED,), B.UPLOADING, (Guard.CLAIM,), "claim + 1, lease = deadline + 60 s"),
@@ -138,6 +132,7 @@ ROWS = {
             B.CREATING,
             (Guard.CLAIM,),
             "file id, intent and under which key, no fence, claim + 1, lease = now + CreateLeaseSeconds",
+            job_states=_RUNS,
         ),
         Row("B3.unknown", (B.CREATING,), None, (Guard.CLAIM,), "the create's answer was lost: lease given back"),
         Row("B4", (B.CREATING,), B.IN_FLIGHT, (Guard.CLAIM,), "OpenAI's batch id; crashes = 0"),
@@ -180,7 +175,7 @@ ROWS = {
             B.ADMITTED,
             (Guard.CLAIM, Guard.NO_BATCH),
             "one tells whether it is mended: lease",
-            job_states=(J.RUNNING,),
+            job_states=_RUNS,
             job_guards=(Guard.NOT_CANCELLED,),
         ),
         Row("B8.mended", (B.BLOCKED,), B.QUEUED, (Guard.CLAIM, Guard.NO_BATCH), "another went through; reason removed"),
@@ -200,16 +195,16 @@ ROWS = {
             B.FETCHED,
             (Guard.CLAIM,),
             "its usage and counts into the job; the batches of what goes again, each absent",
-            job_states=(J.RUNNING,),
+            job_states=_RUNS,
         ),
-        Row("B13", (B.UPLOADING,), B.RETIRED, (Guard.CLAIM,), "the batches that it is split into, each absent"),
+        Row("B13", (B.UPLOADING,), B.RETIRED, (Guard.CLAIM,), "the batches that it is split into, each absent", _RUNS),
         Row(
             "B14",
             (B.QUEUED, B.ADMITTED, B.BLOCKED),
             B.RETIRED,
             (Guard.CLAIM, Guard.NO_BATCH),
             "dropped, its job being stopped",
-            job_states=(J.RUNNING,),
+            job_states=(J.RUNNING, J.FAILED),
             job_guards=(Guard.CANCEL_ASKED,),
         ),
         Row(
@@ -218,7 +213,7 @@ ROWS = {
             B.RETIRED,
             (Guard.CLAIM, Guard.LEASE_OVER),
             "given up an hour or more after its job was stopped",
-            job_states=(J.RUNNING,),
+            job_states=(J.RUNNING, J.FAILED),
             job_guards=(Guard.CANCEL_ASKED,),
         ),
         Row(
@@ -243,5 +238,7 @@ def rank(status: str) -> int:
 
 #: States in which a batch counts against the token limit.
 OCCUPYING = frozenset({B.ADMITTED, B.UPLOADING, B.CREATING, B.IN_FLIGHT})
+#: States in which a batch may be at the provider and run there, or come to be; one that has no batch yet is dropped.
+UNRESOLVED = OCCUPYING | {B.BLOCKED}
 #: States in which nothing more happens to a batch.
 FINAL = frozenset({B.FETCHED, B.RETIRED, B.QUARANTINED})

@@ -1,14 +1,13 @@
-"""Leave nothing behind: batches and files at the provider, parts, staged objects of a job that has ended."""
+"""Leave nothing behind: files at the provider, parts, staged objects of a job that has ended."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
 from batchdrop.core import naming, poison
-from batchdrop.core.errors import Rejected
+from batchdrop.core.lifecycle import UNRESOLVED
 from batchdrop.core.model import Batch, Job
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.core.status import is_final
@@ -36,7 +35,7 @@ class Clean:
         """Whether nothing is left; else another call goes on."""
         if not is_final(job) or job.cleaned_at is not None:
             return False
-        if job.state is JobState.FAILED and not self._stop(job, deadline):
+        if job.state is JobState.FAILED and self._is_unresolved(job):
             return False
         if not (self.keep_openai_files or self._delete_files(job, deadline)):
             return False
@@ -50,19 +49,12 @@ class Clean:
             and self.ledger.note_cleaned(job, now=now)
         )
 
-    def _stop(self, job: Job, deadline: Deadline) -> bool:
-        """A job that lost its input may have batches under way, paid for, whose answers nobody can place."""
-        flying = (batch for batch in self.ledger.batches(job.job_id) if batch.state is BatchState.IN_FLIGHT)
-        while some := list(islice(flying, WINDOW)):
-            if deadline.remaining() < STOP_SECONDS:
-                return False
-            for _ in abreast(self._cancel, some):
-                pass
-        return True
+    def _is_unresolved(self, job: Job) -> bool:
+        """A job that lost its input may have batches under way. The poller stops them, as those of a cancelled one.
 
-    def _cancel(self, batch: Batch) -> None:
-        with suppress(Rejected):  # it has ended
-            self.api.cancel(batch.openai_batch_id or "")
+        Until then they stay due, and are seen; their files are known at their end. None comes to be after this look.
+        """
+        return any(batch.state in UNRESOLVED for batch in self.ledger.batches(job.job_id))
 
     def _delete_files(self, job: Job, deadline: Deadline) -> bool:
         note = self.objects.head(self.work_bucket, _note_key(job))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from batchdrop.core import blocking, poison
+from batchdrop.core.lifecycle import UNRESOLVED
 from batchdrop.core.model import Batch, Chunk, Job
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.usecases import pace
@@ -32,7 +33,9 @@ class Redrive:
         everything = list(batches)
         busy = {(batch.job_id, batch.chunk) for batch in everything}
         ready = [chunk for chunk in chunks if _is_joinable(chunk, jobs, busy)]
-        found: list[AnyItem] = [*jobs.values(), *ready, *everything]
+        unresolved = {batch.job_id for batch in everything if batch.state in UNRESOLVED}
+        settled = [job for job in jobs.values() if not (_is_told_failure(job) and job.job_id in unresolved)]
+        found: list[AnyItem] = [*settled, *ready, *everything]
         # The longest overdue first; what cannot move takes no time from what can.
         can_move = filter(self._is_overdue, filter(_may_move, found))
         overdue = sorted(can_move, key=lambda item: str(item.next_check_at))
@@ -105,6 +108,11 @@ def _may_move(item: AnyItem) -> bool:
             return item.state in (BatchState.ADMITTED, BatchState.UPLOADING, BatchState.ENDED)
         case Chunk():
             return True
+
+
+def _is_told_failure(job: Job) -> bool:
+    """Whether all that is left of it is to clean up, which waits until nothing of it can run any more."""
+    return job.state is JobState.FAILED and job.announced_at is not None
 
 
 def _may_spend(job: Job | None) -> bool:

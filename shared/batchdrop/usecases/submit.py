@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, ObjectStore
 
 REFUSALS = (RetryLater, Rejected, Misconfigured)
+NOT_RECORDED = "Its job has ended, or was written to by others at the same moment; if it runs, this goes again."
 
 
 class Submitted(StrEnum):
@@ -94,7 +95,7 @@ class Submit:
             return self._refused(replace(batch, file_id=file_id), trouble)
         if creating is None:
             self._drop_file(file_id)
-            return Submitted.STALE
+            return self._give_back(batch)
         claim = {"batchdrop_claim": str(creating.claim)}
         try:
             remote = self.api.create(
@@ -168,4 +169,10 @@ class Submit:
 
     def _split(self, batch: Batch, pieces: int) -> Submitted:
         parts = dividing.divided(self.objects, batch, pieces, now=self.clock.now())
-        return Submitted.SPLIT if self.ledger.split(batch, parts) else Submitted.STALE
+        return Submitted.SPLIT if self.ledger.split(batch, parts) else self._give_back(batch)
+
+    def _give_back(self, batch: Batch) -> Submitted:
+        """Nothing was recorded. If it is still ours, that is for its job, and nobody is to wait for our lease."""
+        now = self.clock.now()
+        given_back(partial(self.ledger.requeue, batch, not_before=now, now=now, reason=NOT_RECORDED))
+        return Submitted.STALE

@@ -1,4 +1,4 @@
-"""Carry out cancels and deadlines: what was not bought is dropped, what runs at the provider is stopped there."""
+"""Stop what is open of stopped jobs: what was not bought is dropped, what runs at the provider is stopped there."""
 
 from __future__ import annotations
 
@@ -39,10 +39,11 @@ class Withdrawn:
 
 @dataclass(frozen=True, slots=True)
 class Withdraw:
-    """Stop the open batches of jobs that were cancelled, or ran for too long.
+    """Stop the open batches of jobs that were cancelled, ran for too long, or failed because their input is gone.
 
     One that is ``uploading`` or ``creating`` is left until it is known what became of it; an ``ended`` one is paid
-    for, and its answers are fetched. What the provider leaves open, or does not know, for an hour or more is given up.
+    for, and its answers are fetched, unless its job has failed. What the provider leaves open, or does not know, for an
+    hour or more is given up.
     """
 
     ledger: Ledger

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from batchdrop.core.errors import RetryLater
+from batchdrop.core.lifecycle import FINAL
 from batchdrop.core.model import Job
 from batchdrop.core.states import BatchState, ChunkState, JobState
 from tests import samples
@@ -56,18 +57,24 @@ def test_the_job_stays_in_the_table_and_what_belongs_to_it_expires_in_30_days(wo
     assert {item["expires"] for name, item in items.items() if name != "job"} == {month}
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_what_still_runs_for_a_job_that_lost_its_input_is_stopped(world: World, keep: bool) -> None:
+@pytest.mark.parametrize("state", BatchState)
+def test_nothing_of_a_failed_job_is_cleaned_while_a_batch_of_it_may_come_to_run(
+    world: World, state: BatchState
+) -> None:
     job, [first, second] = world.run(["a"], ["b"])
-    flying, done = world.submit(first), world.submit(second)
-    world.api.finish(done)
-    world.put(msgspec.structs.replace(world.batch(job.job_id, "0002"), state=BatchState.ENDED))
+    world.submit(first)
+    world.api.finish(world.submit(second))
+    for name, now_in in (("0001", state), ("0002", BatchState.ENDED)):
+        world.put(msgspec.structs.replace(world.batch(job.job_id, name), state=now_in))
     failed = world.ledger.lose_input(job, code="input_gone", reason="it was removed", now=world.clock.now())
     assert failed
+    before = dict(world.api.files)
 
-    assert world.collector(keep=keep).clean(failed, FakeDeadline())
+    is_over = state in (BatchState.QUEUED, BatchState.ENDED, *FINAL)
+    assert world.collector().clean(failed, FakeDeadline()) is is_over
 
-    assert {one.id: one.status for one in world.api.batches.values()} == {flying: "cancelling", done: "completed"}
+    assert world.api.files == before or is_over
+    assert (world.batch(job.job_id, "0001").due is None) is is_over, "the poller sees what may run"
 
 
 def test_files_at_the_provider_are_kept_if_the_operator_wants_them(world: World) -> None:

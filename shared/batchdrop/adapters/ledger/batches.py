@@ -197,7 +197,8 @@ class BatchWrites:
         return self._table.commit([*with_job(change, add=add), *(birth("B0", new) for new in born)])
 
     def split(self, batch: Batch, halves: Iterable[Batch]) -> bool:
-        return self._table.commit([step("B13", batch, **_GONE), *(birth("B0", half) for half in halves)])
+        change = step("B13", batch, **_GONE)
+        return self._table.commit([*with_job(change), *(birth("B0", half) for half in halves)])
 
     def retire(self, batch: Batch, *, reason: str) -> bool:
         return self._table.commit(with_job(step("B14", batch, reason=reason, **_GONE)))

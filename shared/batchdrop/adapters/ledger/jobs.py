@@ -112,7 +112,11 @@ class JobWrites:
         return self._table.commit([change])
 
     def lose_input(self, job: Job, *, code: str, reason: str, now: datetime) -> Job | None:
-        change = step("J4.lost", job, code=code, reason=reason, ended_at=now, next_check_at=now, lease_until=None)
+        said: dict[str, Any] = {"code": code, "reason": reason}
+        stop = job.cancel_requested_at or now
+        change = step(
+            "J4.lost", job, **said, cancel_requested_at=stop, ended_at=now, next_check_at=now, lease_until=None
+        )
         return replaced(job, change) if self._table.commit([change]) else None
 
     def request_cancel(self, job: Job, *, now: datetime, because: tuple[str, str] | None = None) -> bool:

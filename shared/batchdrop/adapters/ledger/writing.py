@@ -106,7 +106,7 @@ def taken(table: Table, item: AnyKind, change: Change) -> AnyKind | None:
     Where the table fails, what is there decides. A claim that nobody knows to be his would look like a death later.
     """
     try:
-        is_made = table.commit([change])
+        is_made = table.commit(with_job(change))
     except RetryLater:
         there = table.get(item.key) or {}
         # Of two who claim for the very same time, both may take it for theirs: writes under a claim allow for that.
