@@ -52,6 +52,12 @@ class Module:
             if isinstance(node, ast.Call) and (name := dotted(node.func)):
                 yield name
 
+    def attributes(self) -> Iterator[tuple[str, ...]]:
+        """The dotted names that it gets at, called or handed on."""
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Attribute):
+                yield dotted(node)
+
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
         for node in ast.walk(self.tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):

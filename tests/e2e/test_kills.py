@@ -132,4 +132,5 @@ def test_functions_that_are_killed_lose_nothing_and_buy_nothing_twice(
 
 
 def test_the_kills_struck_functions_at_work(tolls: list[Toll]) -> None:
-    assert sum(toll.hits for toll in tolls) >= len(tolls)
+    assert len(tolls) == RUNS, "these are the figures of the runs before it"
+    assert sum(toll.hits for toll in tolls) >= RUNS
