@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
+from tests.simulation.watched import FINAL
 from tests.simulation.world import TICK, World
 
+REMOVED = 0.1  #: how often a schedule loses its input
 
-def forget_input(world: World) -> None:
-    for key in world.objects.keys("in"):
+
+def removal(seed: int) -> float | None:
+    """When the first input of that schedule is removed, in minutes from the beginning, if it is."""
+    chance = random.Random(f"removal {seed}")
+    return chance.uniform(0, 15) if chance.random() < REMOVED else None
+
+
+def is_at_work(world: World, key: str) -> bool:
+    """Whether there is a job for it that has not ended."""
+    states = [job["state"] for job in world.jobs() if job["input_key"] == key]
+    return bool(states) and not set(states) & FINAL
+
+
+def forget_input(world: World, *keys: str) -> None:
+    """Its versions are gone; without ``keys``, those of every input."""
+    for key in keys or world.objects.keys("in"):
         world.objects._buckets["in"].pop(key)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import greenlet
@@ -16,17 +16,17 @@ from tests.simulation.jobs import REFUSED, SMALL, TINY, WHOLE
 from tests.simulation.letters import LIFE, Letter, lifetime
 from tests.simulation.play import QUIET, play, still_open
 from tests.simulation.provider import FLAKY
+from tests.simulation.removed import forget_input, is_at_work, removal
 from tests.simulation.scenarios import Scenario
 from tests.simulation.weather import (
     CANCELLED,
-    HOSTILE,
     HOSTILE_CANCELLED,
     HOSTILE_MENU,
     LIMITED,
     MENU,
     PRONE,
     Mishap,
-    Weather,
+    drawn,
 )
 from tests.simulation.wire import Fault, Line, Process, fitting
 from tests.simulation.world import TICK, World
@@ -66,30 +66,16 @@ class Schedule:
             lenient=chance.random() < 0.3,
             prompt=self.seed % 4 == 3,
         )
-        self.weather = Weather(
-            faults=chance.choice([0.0, 0.005, 0.02, 0.05]),
-            dropped=chance.choice([0.0, 0.0, 0.1, 0.1, 0.5, 1.0]),
-            doubled=chance.choice([0.0, 0.1, 0.5]),
-            overlapping=chance.choice([0.0, 0.3, 1.0]),
-            calls_a_round=chance.choice([(10, 60), (40, 400), (1000,)]),
-            calls_a_turn=chance.choice([1, 4, 15]),
-            rounds=chance.choice([(60,), (60, 180), (60, 120, 300), (10, 30, 60)]),
-            moves=chance.choice([0.0, 0.01, 0.05]),
-            stale=chance.choice([0.0, 0.1, 0.5]),
-            hidden=chance.choice([0.0, 0.0, 0.0, 0.1]),
-            minutes=chance.choice([15, 40, 100]),
-        )
-        if self.is_hostile:
-            self.weather = replace(self.weather, **HOSTILE)
-        drops = [
-            ("a.jsonl", chance.choices([TINY, SMALL, WHOLE, REFUSED], HOSTILE_MENU if self.is_hostile else MENU)[0])
-        ]
+        self.weather = drawn(chance, is_hostile=self.is_hostile)
+        self.remove_at = removal(self.seed)
+        menu = HOSTILE_MENU if self.is_hostile or self.remove_at is not None else MENU
+        drops = [("a.jsonl", chance.choices([TINY, SMALL, WHOLE, REFUSED], menu)[0])]
         if chance.random() < 0.1:
             drops.append(("b.jsonl", TINY))
         cancelled = chance.random() < (HOSTILE_CANCELLED if self.is_hostile else CANCELLED)
         self.cancel_at = chance.choice([0, chance.uniform(1, 20)]) if cancelled else None
         self.limit = chance.choice([1, 60]) if chance.random() < LIMITED else None
-        self.scenario = Scenario(tuple(drops), conditions, is_same=self.cancel_at is None)
+        self.scenario = Scenario(tuple(drops), conditions, is_same=self.cancel_at is self.remove_at is None)
         self.running: list[Running] = []
         self.turn = 0
         self.mishaps: Counter[Mishap] = Counter()  #: besides faults at calls, by their kind
@@ -219,12 +205,16 @@ class Schedule:
                 waiting.remove(letter)
 
     def _meddle(self, world: World) -> None:
-        """Cancel when it is time; the provider forgets for a round what it has told us of."""
+        """Cancel or remove when it is time; the provider forgets for a round what it has told us of."""
         if self.cancel_at is not None and world.minutes() >= self.cancel_at:
             self.cancel_at, queued = None, len(world.letters.waiting)
             world.clock.advance(1)
             world.letters.send(world.drop("a.jsonl.cancel"))
             self._lose(queued)
+        if self.remove_at is not None and world.minutes() >= self.remove_at and is_at_work(world, "a.jsonl"):
+            self.remove_at = None
+            self.mishaps[Mishap.REMOVED] += 1
+            forget_input(world, "a.jsonl")
         world.api.hidden.clear()
         ours = {item["openai_batch_id"] for item in world.table.items.values() if "openai_batch_id" in item}
         if ours and self._happens(self.weather.hidden, Mishap.DENIED):

@@ -29,7 +29,6 @@ UNMADE = {
     "join.__call__ ledger.postpone",
     # out of time, or overtaken: tests/usecases/collecting
     "assemble._withdraw objects.delete",
-    "clean._cancel api.cancel",
     "clean._delete_files objects.write",
     "concatenate._merged objects.head",
     "fetch._record ledger.rest_fetch",

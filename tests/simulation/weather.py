@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -25,6 +26,7 @@ class Mishap(Enum):
     OUT_OF_TIME = "a function is ended by force"
     STALE = "a batch is shown as it was before"
     DENIED = "the provider denies batches of ours"
+    REMOVED = "the input is removed"
     LAGGING = "the list lacks a batch"
 
 
@@ -56,3 +58,20 @@ HOSTILE: dict[str, Any] = {
     "moves": 0.05,
     "minutes": 100,
 }
+
+
+def drawn(chance: random.Random, *, is_hostile: bool) -> Weather:
+    weather = Weather(
+        faults=chance.choice([0.0, 0.005, 0.02, 0.05]),
+        dropped=chance.choice([0.0, 0.0, 0.1, 0.1, 0.5, 1.0]),
+        doubled=chance.choice([0.0, 0.1, 0.5]),
+        overlapping=chance.choice([0.0, 0.3, 1.0]),
+        calls_a_round=chance.choice([(10, 60), (40, 400), (1000,)]),
+        calls_a_turn=chance.choice([1, 4, 15]),
+        rounds=chance.choice([(60,), (60, 180), (60, 120, 300), (10, 30, 60)]),
+        moves=chance.choice([0.0, 0.01, 0.05]),
+        stale=chance.choice([0.0, 0.1, 0.5]),
+        hidden=chance.choice([0.0, 0.0, 0.0, 0.1]),
+        minutes=chance.choice([15, 40, 100]),
+    )
+    return replace(weather, **HOSTILE) if is_hostile else weather
