@@ -579,7 +579,7 @@ class Ledger(Protocol):
     ) -> Batch | None:
         """B3. From here on a batch may exist at the provider. ``key_version``: under which it is created.
 
-        None too where its job has ended meanwhile.
+        None too where its job has ended, or was cancelled, meanwhile.
         """
         ...
 

@@ -140,6 +140,13 @@ def test_postponing_changes_nothing_else(ledger: TableLedger, table: Table) -> N
     assert read(ledger, batch).next_check_at == LATER
 
 
+def test_once_a_cancel_is_asked_a_batch_is_not_bought_though_it_is_uploaded(ledger: TableLedger, table: Table) -> None:
+    uploading = moved(ledger, table, BatchState.UPLOADING)
+    assert ledger.request_cancel(samples.running(), now=NOW)
+    assert ledger.record_intent(uploading, file_id="file-1", key_version="1", now=NOW, lease=LATER) is None
+    assert read(ledger, uploading).state is BatchState.UPLOADING
+
+
 def test_once_its_job_has_failed_a_batch_is_neither_bought_nor_split_and_may_be_dropped(
     ledger: TableLedger, table: Table
 ) -> None:

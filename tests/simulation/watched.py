@@ -20,6 +20,7 @@ Pool = tuple[str, str]  #: (api, model)
 FINAL = {"completed", "failed", "cancelled", "collected", "fetched", "retired", "quarantined"}
 LONGEST = 65  #: minutes without a transition: a lost create is looked for during half an hour
 #: What may happen only between the judgement of a file's last line and the end of its job.
+BUYS = {"B1", "B3"}  #: nor those once a cancel is asked
 SPENDS = {"B1", "B3", "B12", "B13", "C1"}
 FILES = ("file_id", "output_file_id", "error_file_id")
 
@@ -100,6 +101,8 @@ class WatchedTable(InMemoryTable):
         self.moved_at = self.clock.now()
         if row in SPENDS and (state := self.items[key.job_id, "job"]["state"]) != "running":
             raise Violation(f"{row} on {key.item} of a job that is {state}")
+        if row in BUYS and "cancel_requested_at" in self.items[key.job_id, "job"]:
+            raise Violation(f"{row} on {key.item} of a job that is cancelled")
         if row == "B1":
             check_limit(self, new)
         elif row == "B8.known":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import Mock
@@ -229,11 +229,18 @@ def lose_input(world: World) -> None:
     assert world.ledger.lose_input(samples.running(), code="input_gone", reason="It is gone.", now=world.clock.now())
 
 
-def test_nothing_is_bought_for_a_job_that_ended_during_the_upload(submission: Submission) -> None:
+def cancel(world: World) -> None:
+    assert world.ledger.request_cancel(samples.running(), now=world.clock.now())
+
+
+@pytest.mark.parametrize("stop", [lose_input, cancel])
+def test_nothing_is_bought_for_a_job_that_was_stopped_during_the_upload(
+    submission: Submission, stop: Callable[[World], None]
+) -> None:
     world, upload = submission.world, submission.api.upload
 
     def meanwhile(name: str, body: Replayable) -> str:
-        lose_input(world)
+        stop(world)
         return upload(name, body)
 
     submission.api.upload = meanwhile  # type: ignore[method-assign]

@@ -133,6 +133,7 @@ ROWS = {
             (Guard.CLAIM,),
             "file id, intent and under which key, no fence, claim + 1, lease = now + CreateLeaseSeconds",
             job_states=_RUNS,
+            job_guards=(Guard.NOT_CANCELLED,),
         ),
         Row("B3.unknown", (B.CREATING,), None, (Guard.CLAIM,), "the create's answer was lost: lease given back"),
         Row("B4", (B.CREATING,), B.IN_FLIGHT, (Guard.CLAIM,), "OpenAI's batch id; crashes = 0"),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from batchdrop.ports import BatchApi, Clock, Deadline, Ledger, ObjectStore
 
 REFUSALS = (RetryLater, Rejected, Misconfigured)
-NOT_RECORDED = "Its job has ended, or was written to by others at the same moment; if it runs, this goes again."
+NOT_RECORDED = "Its job was stopped, or written to by others at the same moment; if it runs, this goes again."
 
 
 class Submitted(StrEnum):
