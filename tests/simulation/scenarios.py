@@ -18,7 +18,8 @@ from tests.simulation.world import World
 
 Drops = tuple[tuple[str, bytes], ...]
 HALF_AN_HOUR, AN_HOUR = 30, 60
-SOON = Conditions(settle=300)  #: a lost create is not looked for as long, which saves many ticks
+#: A lost create is not looked for as long, which saves many ticks; and what it made runs although its file is deleted.
+SOON = Conditions(settle=300, prompt=True)
 
 
 @dataclass(frozen=True)
@@ -162,6 +163,13 @@ _MOVED = (
     ),
     Happening(lambda world: not _is_there(world, "blocked") or world.minutes() > AN_HOUR, _look_for_the_blocked),
 )
+_LATE = (Happening(lambda world: True, lambda world: _make_a_create_late(world, 1)),)
+_ROTATED = (
+    *_LATE,
+    Happening(
+        lambda world: _is_there(world, "creating") or world.at_rest(), lambda world: _use_a_key(world, "2", "ours")
+    ),
+)
 _UNSEEN = (
     Happening(lambda world: _is_there(world, "in_flight"), lambda world: world.api.hidden.update(world.api.batches)),
     Happening(lambda world: _is_there(world, "blocked"), _drop_cancel),
@@ -228,11 +236,8 @@ SCENARIOS = {
         is_same=False,
         minutes=120,
     ),
-    "made at its fence": replace(
-        one(jobs.SINGLE, SOON),
-        happenings=(Happening(lambda world: True, lambda world: _make_a_create_late(world, 1)),),
-        minutes=18,
-    ),
+    "made at its fence": replace(one(jobs.SINGLE, SOON), happenings=_LATE, minutes=18),
+    "made at its fence, under a new key": replace(one(jobs.SINGLE, SOON), happenings=_ROTATED, minutes=18),
     "the key is of another project for a while": replace(
         one(jobs.SINGLE, replace(SOON, list_lag=240)), happenings=_MOVED, minutes=18
     ),
