@@ -86,10 +86,10 @@ class Submit:
 
     def _buy(self, batch: Batch, file_id: str, metadata: dict[str, str]) -> Submitted:
         """Intent, create, record. Only what the create itself answers is a refusal: after it, a batch exists."""
-        now = self.clock.now()
-        lease = now + dt.timedelta(seconds=self.create_lease)
         try:
             key = self.api.key_version()
+            now = self.clock.now()
+            lease = now + dt.timedelta(seconds=self.create_lease)
             creating = self.ledger.record_intent(batch, file_id=file_id, key_version=key, now=now, lease=lease)
         except REFUSALS as trouble:
             return self._refused(replace(batch, file_id=file_id), trouble)
