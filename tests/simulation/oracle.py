@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +41,16 @@ def check_bought_once(world: Any) -> None:
         require(first == batch_id, f"{work.item}: {first} and {batch_id} worked on it")
 
 
+def check_answered_once(world: Any) -> None:
+    """Promise 3: what has a final answer is in no other batch of its chunk, which names its requests once."""
+    answered: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    for work in world.api.work.values():
+        job_id, item = work.item
+        answered[job_id, item.partition("#batch#")[0]] += work.ran - work.failed
+    twice = {of: again for of, ids in answered.items() if (again := [one for one, times in ids.items() if times > 1])}
+    require(not twice, f"answered, and executed once more: {twice}")
+
+
 def check_doubles_told(world: Any) -> None:
     """R10: where a batch worked that no item owns, it is recorded."""
     for batch_id, work in world.api.work.items():
@@ -55,6 +65,7 @@ def check_rest(world: Any, expected: Expected | None) -> None:
         check_doubles_told(world)
     else:
         check_bought_once(world)
+        check_answered_once(world)
         orphans = [name for _, name in world.table.items if name.startswith("orphan#")]
         require(world.orphans_are_fine or not orphans, f"told of {orphans}, and there are none")
     lost = {job["job_id"] for job in world.jobs() if job["state"] == "failed"}
@@ -108,7 +119,7 @@ def check_usage(world: Any, job: Item) -> None:
     items = [item for item in world.table.query(job["job_id"]) if item.get("state") != "retired"]
     owned = {item.get("openai_batch_id") for item in items}
     work: list[Work] = [work for batch_id, work in world.api.work.items() if batch_id in owned]
-    used = TOKENS * sum(one.ran.total() - one.failed for one in work)
+    used = TOKENS * sum((one.ran - one.failed).total() for one in work)
     usage = sum((Usage(**part) for part in job.get("usage", {}).values()), Usage())
     require(usage.output_tokens == used, f"usage {usage} instead of {used} tokens")
 
@@ -154,21 +165,28 @@ def _is_answer(result: Any) -> bool:
 
 
 def excuses(line: Line) -> set[str]:
-    """The faults of a run that may leave something over."""
-    return {site for site in FILE_DROPPED_AFTER | FILE_UNKNOWN_AFTER | UPLOAD_UNKNOWN_AFTER if line.hurt(site)}
+    """The faults of a run that may leave something over, and what they were about."""
+    sites = FILE_DROPPED_AFTER | FILE_UNKNOWN_AFTER | UPLOAD_UNKNOWN_AFTER
+    return {at for _, at, _ in line.faults if any(site in at for site in sites)}
+
+
+def is_excused(world: Any, file_id: str) -> bool:
+    """Whether a call about this very file, or its item's write before that call, went wrong."""
+    ends = f" {file_id}", f" {world.table.files[file_id]}"
+    return any(at.endswith(ends) and any(site in at for site in FILE_DROPPED_AFTER) for at in excuses(world.line))
 
 
 def check_left_over(world: Any) -> None:
     """I9: no file of ours at the provider, no open upload, nothing in the work bucket, no parts."""
-    excused = excuses(world.line)
-    files = sorted(world.table.files & world.api.files.keys())
-    require(not files or bool(excused & FILE_DROPPED_AFTER), f"files left at the provider: {files}")
+    left = sorted(world.table.files.keys() & world.api.files.keys())
+    files = [file_id for file_id in left if not is_excused(world, file_id)]
+    require(not files, f"files left at the provider: {files}")
     work = world.objects.keys("work")
     require(not work, f"left in the work bucket: {work}")
     parts = [key for key in world.objects.keys("out") if ".parts/" in key]
     require(not parts, f"parts left: {parts}")
     uploads = sorted(world.objects.uploads)
-    require(not uploads or bool(excused & UPLOAD_UNKNOWN_AFTER), f"uploads left: {uploads}")
+    require(not uploads or any(map(world.line.hurt, UPLOAD_UNKNOWN_AFTER)), f"uploads left: {uploads}")
     writers = Counter(key for job in world.jobs() for key in written_by(job))
     explained = set(filter(None, map(explanation, world.jobs())))
     require(explained <= set(world.outputs()), f"{sorted(explained - set(world.outputs()))} should be there")

@@ -30,11 +30,11 @@ _NEXT = {"validating": "in_progress", "in_progress": "finalizing"}
 
 @dataclass
 class Work:
-    """What one batch did. ``ran``: executions by custom id, which are paid for; ``failed`` ones cost nothing."""
+    """What one batch did. ``ran``: executions by custom id; ``failed`` ones cost nothing, and may go again."""
 
     item: tuple[str, str]
     ran: Counter[str] = field(default_factory=Counter)
-    failed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass
@@ -206,7 +206,7 @@ class Provider(InMemoryBatchApi):
         custom_id = request["custom_id"]
         self._mine.ran[custom_id] += 1
         if request["body"]["model"] == FLAKY and self._is_first("flaky", self._mine.item[0], custom_id):
-            self._mine.failed += 1
+            self._mine.failed[custom_id] += 1
             return 500, {"error": {"message": "try again", "type": "server_error", "code": None}}
         return respond_to(request)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import random
+from collections import Counter
 
 import pytest
 
 from tests.simulation.campaign import Campaign
 from tests.simulation.jobs import TINY
+from tests.simulation.oracle import Violation, check_answered_once, check_left_over
 from tests.simulation.play import Course, play
+from tests.simulation.provider import Work
 from tests.simulation.scenarios import one
 from tests.simulation.wire import Fault, Line, fitting
 
@@ -38,7 +42,7 @@ def test_a_run_that_goes_on_from_a_moment_ends_as_the_one_from_the_beginning(see
 
 def test_what_two_runs_have_in_common_is_run_once() -> None:
     campaign = Campaign(SCENARIO)
-    number = campaign.clean.sites.index("api.create") + 1
+    number = campaign.clean.sites.index("table.commit B4") + 1
     before = campaign.calls
     campaign.run(number - 1, Fault.AFTER)
     to_its_end = campaign.calls - before
@@ -58,3 +62,24 @@ def test_a_broken_promise_is_found_wherever_a_run_was_left() -> None:
     first.moments.append(type(moment)(moment.number, world.saved(course)))
     campaign.run(moment.number + 1, Fault.ERROR, after=first)
     assert campaign.broken
+
+
+def test_a_file_is_excused_by_a_fault_of_its_own_item_alone() -> None:
+    world = SCENARIO.world()
+    for item in ("one", "two"):
+        file_id = world.api.upload(f"{item}.jsonl", io.BytesIO(b"{}"))
+        world.table.files[file_id] = f"job {item}"
+    world.line.faults.append((1, "table.commit B8 job one", Fault.AFTER))
+    with pytest.raises(Violation, match=r"left at the provider: \['file-000002'\]"):
+        check_left_over(world)
+
+
+def test_a_request_that_is_answered_in_two_batches_of_its_chunk_is_found() -> None:
+    world = SCENARIO.world()
+    for name in ("0001", "0001.r"):
+        failed = Counter("b" if name == "0001" else "")
+        world.api.work[name] = Work(("job", f"chunk#000001#batch#{name}"), Counter("ab"[name != "0001" :]), failed)
+    check_answered_once(world)
+    world.api.work["0001.r"].ran["a"] += 1
+    with pytest.raises(Violation, match=r"executed once more: .*'a'"):
+        check_answered_once(world)

@@ -40,7 +40,7 @@ class WatchedTable(InMemoryTable):
         self.clock = clock
         self.rows: Counter[str] = Counter()
         self.crashes = 0  #: deaths that were counted
-        self.files: set[str] = set()  #: every id that an item ever named
+        self.files: dict[str, str] = {}  #: every id that an item ever named, and which item
         self.writes = 0
         self.moved_at = clock.now()  #: when a transition was made
         self.admitted: dict[tuple[str, str], float] = {}  #: when each batch was, the last time
@@ -93,7 +93,8 @@ class WatchedTable(InMemoryTable):
             self._judge_row(change.row.id, change.key, new)
         self.crashes += new.get("crashes", 0) > (old or {}).get("crashes", 0)
         if "state" in new:
-            self.files.update(new[name] for name in FILES if name in new)
+            owner = f"{change.key.job_id} {change.key.item}"
+            self.files.update((new[name], owner) for name in FILES if name in new)
             check_step(change, old, new)
 
     def _judge_row(self, row: str, key: Key, new: Item) -> None:

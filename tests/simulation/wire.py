@@ -52,6 +52,7 @@ def method(site: str) -> str:
 class Line:
     """What all processes of a run share: the number of the next call, who decides its fate, what has happened.
 
+    ``faults``: the number of each call that went wrong, its site with what it was about, and what happened to it.
     ``pause`` is called before every call, where others may be let in.
     """
 
@@ -91,13 +92,13 @@ class Process:
         line = self._line
         line.pause()
         if self.dead:
-            line.faults.append((len(line.sites), site, Fault.BEFORE))
+            line.faults.append((len(line.sites), _named(site, args), Fault.BEFORE))
             raise Died
         line.sites.append(site)
         fault = Fault.BEFORE if self.is_cursed and site in DEADLY else line.decide(len(line.sites), site)
         if fault is None:
             return work(*args, **how)
-        line.faults.append((len(line.sites), site, fault))
+        line.faults.append((len(line.sites), _named(site, args), fault))
         return self._suffer(fault, site, work, args, how)
 
     def _suffer(self, fault: Fault, site: str, work: Callable[..., Any], args: Any, how: Any) -> Any:
@@ -147,6 +148,14 @@ def _rows(changes: Any) -> str:
         return str(changes[0].row.id)
     named = dict.fromkeys(change.row.id for change in changes if change.row)
     return "+".join(named) or "/".join(sorted(path[0] for change in changes for path in change.assign)) or "put"
+
+
+def _named(site: str, args: Any) -> str:
+    """The site and what the call is about: ``api.delete_file file-1``, ``table.commit B8 <job id> <item>``."""
+    about = args[0] if args else ""
+    if isinstance(about, list):
+        about = f"{about[0].key.job_id} {about[0].key.item}"
+    return f"{site} {about}"
 
 
 def _unknown(site: str) -> BatchdropError:
