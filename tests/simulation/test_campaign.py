@@ -5,15 +5,19 @@ from __future__ import annotations
 import io
 import random
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
+from batchdrop.core.change import Change
+from batchdrop.core.model import Key
 from tests.simulation.campaign import Campaign
 from tests.simulation.jobs import TINY
 from tests.simulation.oracle import Violation, check_answered_once, check_left_over
-from tests.simulation.play import Course, play
+from tests.simulation.play import Course, play, replay
 from tests.simulation.provider import Work
 from tests.simulation.scenarios import one
+from tests.simulation.watched import Item
 from tests.simulation.wire import Fault, Line, fitting
 
 SCENARIO = one(TINY)
@@ -83,3 +87,19 @@ def test_a_request_that_is_answered_in_two_batches_of_its_chunk_is_found() -> No
     world.api.work["0001.r"].ran["a"] += 1
     with pytest.raises(Violation, match=r"executed once more: .*'a'"):
         check_answered_once(world)
+
+
+def test_asking_once_more_finds_a_write_that_changes_nothing() -> None:
+    world = play(SCENARIO, SCENARIO.world())
+    job = world.jobs()[0]
+    again = Change(Key(job["job_id"], "job"), assign={("state",): job["state"]})
+    look = world.table.due
+
+    def due() -> Iterator[Item]:
+        world.table.commit([again])
+        return look()
+
+    world.table.due = due  # type: ignore[method-assign]
+    world._warm.clear()  # whose ports are the former ones
+    with pytest.raises(Violation, match="changed something"):
+        replay(world)

@@ -40,6 +40,7 @@ class WatchedTable(InMemoryTable):
         self.clock = clock
         self.rows: Counter[str] = Counter()
         self.crashes = 0  #: deaths that were counted
+        self.steps = 0  #: writes of jobs, chunks and batches, whatever they changed
         self.files: dict[str, str] = {}  #: every id that an item ever named, and which item
         self.writes = 0
         self.moved_at = clock.now()  #: when a transition was made
@@ -48,10 +49,10 @@ class WatchedTable(InMemoryTable):
 
     def __getstate__(self) -> dict[str, Any]:
         """What was counted is no part of the world."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("rows", "crashes")}
+        return {name: value for name, value in self.__dict__.items() if name not in ("rows", "crashes", "steps")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state | {"rows": Counter(), "crashes": 0}
+        self.__dict__ |= state | {"rows": Counter(), "crashes": 0, "steps": 0}
 
     def commit(self, changes: Sequence[Change]) -> bool:
         before = [self.items.get((change.key.job_id, change.key.item)) for change in changes]
@@ -93,6 +94,7 @@ class WatchedTable(InMemoryTable):
             self._judge_row(change.row.id, change.key, new)
         self.crashes += new.get("crashes", 0) > (old or {}).get("crashes", 0)
         if "state" in new:
+            self.steps += 1
             owner = f"{change.key.job_id} {change.key.item}"
             self.files.update((new[name], owner) for name in FILES if name in new)
             check_step(change, old, new)
