@@ -38,7 +38,7 @@ ALLOWED = {
         f"{OUTPUT}/*.status.json": STATUS,
         WORK: {"s3:ListBucket"},
         f"{WORK}/*": {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"},
-        TABLE: LEDGER,
+        TABLE: LEDGER | {"dynamodb:ConditionCheckItem"},
         f"{TABLE}/index/due": {"dynamodb:Query"},
         SECRET: KEY,
         POLLER: {"lambda:InvokeFunction"},
