@@ -133,6 +133,22 @@ def test_a_create_that_is_never_made_out_keeps_no_stopped_job_open(service: Serv
     assert "could not be found out" in service.lines("x.errors.jsonl")[0]["reason"]
 
 
+def test_where_no_file_can_be_deleted_a_lost_create_waits_for_the_deadline_and_is_not_made_anew(
+    service: Service,
+) -> None:
+    start = service.ports.clock.now()
+    job_id = service.drop("x.jsonl", requests(2))
+    service.api.script("create", OutcomeUnknown("reset"))
+    service.tick()
+    always(service, "delete_file", RetryLater("not allowed here"))
+    while not service.ended(job_id):
+        service.tick()
+        service.ports.clock.advance(minutes=1)
+    assert codes(service) == ["deadline", "deadline"]
+    assert 2 <= hours(service, start) < 3.5
+    assert service.api.calls["create"] == 1
+
+
 def test_a_provider_that_cannot_even_be_asked_keeps_no_stopped_job_open(service: Service) -> None:
     start = service.ports.clock.now()
     job_id = service.drop("x.jsonl", [request("a"), request("b", model="two")])

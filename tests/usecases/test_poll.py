@@ -204,6 +204,20 @@ def test_a_batch_that_should_have_ended_long_ago_is_counted(world: World) -> Non
     assert tick(world).overdue == 1
 
 
+def test_a_create_that_cannot_be_settled_is_counted_an_hour_after_it_could_be(world: World) -> None:
+    now = world.clock.now()
+    for number in (1, 2):
+        world.api.script("delete_file", RetryLater("not now"), call=number)
+    batch = world.batch(1, BatchState.CREATING, file_id="file-1", intent_at=now, next_check_at=now)
+    world.clock.advance(minutes=89)
+    early = tick(world)
+    assert (early.overdue, early.recovered.open) == (0, 1)
+    world.clock.advance(minutes=1)
+    late = tick(world)
+    assert of_tick(late)[Metric.BATCHES_OVERDUE] == 1
+    assert world.read(batch.key).state is BatchState.CREATING
+
+
 def test_an_error_file_that_was_waited_for_in_vain_is_nothing_overdue(world: World) -> None:
     done = world.api.finish(world.in_flight().openai_batch_id or "")
     world.api.change(done.id, completed=1, failed=1)

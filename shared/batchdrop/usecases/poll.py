@@ -43,8 +43,9 @@ _ROUNDS = 2 * audit.EVERY
 
 @dataclass(slots=True)
 class Tick:
-    """What a tick saw and did. ``calls``: to the provider. ``unseen``: batches that were due, for the next to look at.
+    """What a tick saw and did. ``overdue``: batches that should have ended, creates that should be settled.
 
+    ``calls``: to the provider. ``unseen``: batches that were due, for the next to look at.
     ``untold``: batches that no item owns and that nobody was told of yet (``Poll.told``).
     ``troubles``: what could not be done now, step by step, and why; ``misconfigured``: how many of them because of
     what the operator must mend.
@@ -118,7 +119,8 @@ class Poll:
         self, found: OpenItems, tick: Tick, turn: Turn, budget: Budget
     ) -> Iterator[tuple[str, Callable[[], None]]]:
         now = self.clock.now()
-        lost = [batch for batch in found.in_state(BatchState.CREATING) if (batch.lease_until or now) <= now]
+        creating = found.in_state(BatchState.CREATING)
+        lost = [batch for batch in creating if (batch.lease_until or now) <= now]
         stopped = found.of_stopped_jobs()
         yield "housekeeping", lambda: self.housekeep.take(turn, budget.deadline)
         # What each step leaves to those that follow.
@@ -126,7 +128,7 @@ class Poll:
         cancels = CANCELS if stopped else 0
         lookups = LOOKUPS if lost else 0
         yield "look", lambda: self._observe(found, tick, turn, budget, leave=audits + cancels + lookups)
-        yield "recover", lambda: self._recover(lost, tick, budget.share(budget.calls - audits - cancels))
+        yield "recover", lambda: self._recover(creating, lost, tick, budget.share(budget.calls - audits - cancels))
         yield "withdraw", lambda: self._withdraw(found, stopped, tick, budget.share(budget.calls - audits))
         yield "admit", lambda: self._admit(found, tick, budget.deadline)
         yield "re-drive", lambda: self._redrive(found, tick, budget.share())
@@ -148,7 +150,9 @@ class Poll:
         tick.note("look", *seen.troubles)
         self.housekeep.note_look(turn, seen.place, budget.deadline)
 
-    def _recover(self, lost: Sequence[Batch], tick: Tick, budget: Budget) -> None:
+    def _recover(self, creating: Sequence[Batch], lost: Sequence[Batch], tick: Tick, budget: Budget) -> None:
+        if creating:
+            tick.overdue += self.recover().overdue(creating)
         if lost:
             tick.recovered = self.recover()(lost, budget)
             tick.note("recover", *tick.recovered.troubles)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: The provider's clock and ours may differ by this much.
 SKEW = dt.timedelta(minutes=5)
+#: What is not settled after this, though it could be, is told of.
+OVERDUE = dt.timedelta(hours=1)
 #: Blocks a batch that may exist and that nothing can rule out; never queued again by itself.
 CANNOT_FENCE = ": ".join(said("cannot_fence"))
 #: Fences that fail in one tick at the most. Each is left alone for some ticks, so that others get their turn.
@@ -178,8 +180,13 @@ class Recover:
                     self.api.cancel(remote.id)
         return new
 
-    def _is_settled(self, batch: Batch) -> bool:
-        return batch.intent_at is not None and self.clock.now() >= batch.intent_at + dt.timedelta(seconds=self.settle)
+    def overdue(self, batches: Iterable[Batch]) -> int:
+        """How many should be settled for long: the list was never read far enough, or no file could be deleted."""
+        return sum(self._is_settled(batch, since=OVERDUE) for batch in batches)
+
+    def _is_settled(self, batch: Batch, since: dt.timedelta = dt.timedelta(0)) -> bool:
+        settled = dt.timedelta(seconds=self.settle) + since
+        return batch.intent_at is not None and self.clock.now() >= batch.intent_at + settled
 
     def _fence(self, batch: Batch, key_version: str) -> Batch | None:
         """Delete the input file, so that a create still under way fails; the batch as it is then.
