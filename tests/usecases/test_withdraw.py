@@ -54,3 +54,16 @@ def test_the_batches_of_a_job_that_lost_its_input_are_stopped_as_those_of_a_canc
     # What is uploaded cannot be bought any more; what is being created is looked for, and then stopped.
     assert [batch.state.value for batch in left] == ["retired", "retired", "uploading", "creating", "retired"]
     assert {batch.reason for batch in left if batch.state is BatchState.RETIRED} == {"It is gone."}
+
+
+def test_what_cannot_be_found_out_about_a_failed_job_is_given_up_after_an_hour() -> None:
+    world = World()
+    creating = world.batch(1, BatchState.CREATING, intent_at=samples.NOW, file_id="file-1")
+    failed = world.ledger.lose_input(samples.running(), code="input_gone", reason="It is gone.", now=samples.NOW)
+    world.clock.advance(minutes=59)
+    assert withdrawn(world, failed) == Withdrawn()
+    world.clock.advance(minutes=1)
+    assert withdrawn(world, failed) == Withdrawn(retired=1)
+    assert world.read(creating.key).reason == (
+        "It is gone. Whether a batch of its file file-1 was made could not be found out."
+    )

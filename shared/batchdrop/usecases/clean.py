@@ -53,8 +53,11 @@ class Clean:
         """A job that lost its input may have batches under way. The poller stops them, as those of a cancelled one.
 
         Until then they stay due, and are seen; their files are known at their end. None comes to be after this look.
+        Whoever fetches or joins at this moment still writes to our buckets.
         """
-        return any(batch.state in UNRESOLVED for batch in self.ledger.batches(job.job_id))
+        now = self.clock.now()
+        parts = self.ledger.parts(job.job_id)
+        return any(part.state in UNRESOLVED or (part.lease_until or now) > now for part in parts)
 
     def _delete_files(self, job: Job, deadline: Deadline) -> bool:
         note = self.objects.head(self.work_bucket, _note_key(job))

@@ -77,6 +77,19 @@ def test_nothing_of_a_failed_job_is_cleaned_while_a_batch_of_it_may_come_to_run(
     assert (world.batch(job.job_id, "0001").due is None) is is_over, "the poller sees what may run"
 
 
+def test_a_failed_job_is_cleaned_when_nobody_fetches_for_it_any_more(world: World) -> None:
+    job, [batch] = world.run(["a"])
+    world.api.finish(world.submit(batch))
+    lease = world.clock.now() + timedelta(minutes=16)
+    world.put(msgspec.structs.replace(world.batch(job.job_id, "0001"), state=BatchState.ENDED, lease_until=lease))
+    failed = world.ledger.lose_input(job, code="input_gone", reason="it was removed", now=world.clock.now())
+    assert failed
+
+    assert not world.collector().clean(failed, FakeDeadline())
+    world.clock.advance(minutes=16)
+    assert world.collector().clean(failed, FakeDeadline())
+
+
 def test_files_at_the_provider_are_kept_if_the_operator_wants_them(world: World) -> None:
     job = ended(world)
     before = dict(world.api.files)
