@@ -38,3 +38,5 @@ def test_a_job_that_failed_has_no_batches_that_seem_to_wait() -> None:
     job = samples.job(state=JobState.FAILED, code="over_cost_cap", reason="The job may cost $5.")
     report = status.report(job, [samples.batch(1, state=BatchState.QUEUED)])
     assert (report["batches"], report.get("waiting")) == ({}, None)
+    ended = samples.batch(2, state=BatchState.ENDED, reason="input_gone: it is not there (any more)")
+    assert "waiting" not in status.report(job, [ended])

@@ -56,7 +56,7 @@ def report(job: Job, parts: Iterable[Chunk | Batch]) -> dict[str, Any]:
             "blocked": blocked,
         },
         "mapped_ids": job.mapped_ids,
-        **_waiting(job, parts),
+        **({} if job.state is JobState.FAILED else _waiting(job, parts)),
         **_quarantined(parts),
         "batches": dict(sorted(states.items())),
         "usage": {model: attributes(usage) for model, usage in sorted(job.usage.items())},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from batchdrop.core import naming, poison
 from batchdrop.core.errors import Misconfigured, Rejected, RetryLater
 from batchdrop.core.model import AnyItem, Batch, Chunk, Job, Key
-from batchdrop.core.states import BatchState
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.core.status import is_final
 from batchdrop.ports import Clock, Deadline, Ledger
 from batchdrop.usecases.assemble import Assemble
@@ -101,6 +101,8 @@ class Collect:
                 self.clean(ended, deadline)
         elif job.cleaned_at is None:
             self.explain(job)
+            if job.announced_at and job.state is JobState.FAILED and job.cancel_requested_at:
+                self.assemble.announce.publish(job)  # what became of its batches since it was told of
             # The call that ended it may have died before it could say so.
             self.clean(job if job.announced_at else self.assemble.announce(job), deadline)
 

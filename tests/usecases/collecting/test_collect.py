@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from batchdrop.core.errors import Misconfigured
@@ -156,3 +157,19 @@ def test_a_key_that_is_refused_here_is_counted_where_the_alarm_looks(world: Worl
     busy = Trouble("busy")
     assert (of_collect(busy)[Metric.MISCONFIGURED], of_collect(busy)[Metric.COLLECT_TROUBLES]) == (0, 1)
     assert world.collect(batch) is None
+
+
+def test_the_status_of_a_job_that_lost_its_input_is_written_again_when_its_batches_have_ended(world: World) -> None:
+    job, [batch] = world.run(["a"])
+    world.finish(batch)
+    lost = world.ledger.lose_input(job, code="input_gone", reason="it was removed", now=world.clock.now())
+    assert lost
+
+    world.collect(job)
+    assert [one.state for one in world.published] == [JobState.FAILED], "told of, and cleaned, by one call"
+
+    world.put(msgspec.structs.replace(world.job(job), cleaned_at=None))
+    for _ in range(2):
+        world.collect(job)
+    assert len(world.published) == 2, "once it is cleaned, there is nothing new"
+    assert len(world.messages.ended) == 1
