@@ -142,7 +142,7 @@ def _() -> Patches:
 
 @mutant("one negative look is believed")
 def _() -> Patches:
-    return [(Recover, "_is_settled", lambda self, batch: True)]
+    return [(Recover, "_is_settled", lambda self, batch, **since: True)]
 
 
 @mutant("nothing is adopted")

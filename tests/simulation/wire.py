@@ -22,7 +22,7 @@ class Fault(Enum):
     LATE = "the call arrives later, and nobody knows"
 
 
-TRIES_TO_REST = 2  #: as ``usecases.resting`` has it
+ENOUGH_ERRORS = 2  #: a write whose answer is lost, and the look at what became of it (``ledger.writing.taken``)
 DEADLY = {"objects.replayable", "api.download", "objects.open"}  #: where content that kills is met
 READS = {
     *("list_versions", "head", "open", "replayable", "list_parts"),
@@ -63,9 +63,9 @@ class Line:
     faults: list[tuple[int, str, Fault]] = field(default_factory=list)
 
     def may_crash(self) -> bool:
-        """Whether somebody died, or so much failed that a lease could not be given back."""
+        """Whether somebody died, or so much failed that a lease was not known of, or not given back."""
         told = {fault for _, _, fault in self.faults}
-        return bool(told & {Fault.BEFORE, Fault.AFTER}) or len(self.faults) > TRIES_TO_REST
+        return bool(told & {Fault.BEFORE, Fault.AFTER}) or len(self.faults) >= ENOUGH_ERRORS
 
     def hurt(self, site: str) -> bool:
         """Whether a call there went wrong."""
