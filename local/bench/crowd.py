@@ -74,6 +74,9 @@ class CrowdedLedger(TableLedger):
     def claim_housekeeping(self, record: Housekeeping, **_: object) -> Housekeeping:
         return record
 
+    def untold_orphans(self) -> list[str]:
+        return []
+
     def note_housekeeping(self, record: Housekeeping) -> bool:
         self.record = replace(record, lease_until=None)
         return True
