@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from batchdrop.ports import RemoteBatch
 from tests.simulation import jobs
 from tests.simulation.conditions import Conditions
 from tests.simulation.oracle import check_doubles_told, check_rest
@@ -41,15 +42,20 @@ def test_a_double_that_the_provider_listed_too_late_is_told_of_within_one_round_
         check_doubles_told(world)
 
 
+def bought_twice(world: World) -> tuple[RemoteBatch, RemoteBatch]:
+    """A batch of ours, and another one of the same file."""
+    world.letters.send(world.drop("a.jsonl", jobs.TINY))
+    tick(world)
+    (mine,) = world.api.batches.values()
+    return mine, world.api.create(
+        file_id=mine.input_file_id, endpoint="", completion_window="24h", metadata=mine.metadata
+    )
+
+
 def test_a_double_that_still_runs_is_stopped() -> None:
     world = World(may_double=True)
     with world.miniature():
-        world.letters.send(world.drop("a.jsonl", jobs.TINY))
-        tick(world)
-        (mine,) = world.api.batches.values()
-        double = world.api.create(
-            file_id=mine.input_file_id, endpoint="", completion_window="24h", metadata=mine.metadata
-        )
+        mine, double = bought_twice(world)
         for _ in range(AUDIT):
             world.clock.advance(minutes=1)
             tick(world)
@@ -60,12 +66,7 @@ def test_a_double_that_still_runs_is_stopped() -> None:
 def test_a_double_whose_finder_dies_before_it_tells_anybody_is_told_of_by_the_next_round() -> None:
     world = World(may_double=True)
     with world.miniature():
-        world.letters.send(world.drop("a.jsonl", jobs.TINY))
-        tick(world)
-        (mine,) = world.api.batches.values()
-        double = world.api.create(
-            file_id=mine.input_file_id, endpoint="", completion_window="24h", metadata=mine.metadata
-        )
+        _, double = bought_twice(world)
         sites = world.line.sites
         world.line.decide = lambda number, site: (
             Fault.AFTER if site == "api.cancel" and sites.count(site) == 1 else None

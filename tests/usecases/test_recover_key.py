@@ -20,6 +20,10 @@ from tests.usecases.world import World
 SETTLE = 1_800
 RESET = RetryLater("reset")
 CALLS = 6  #: of one recovery: key, list, delete, key, list, key
+#: What the intent says where the present key is the second.
+UNDER_ANOTHER_KEY = pytest.mark.parametrize(
+    "created_under", ["1", None], ids=["rotated", "written by an older version"]
+)
 
 
 @dataclass
@@ -104,7 +108,7 @@ def test_a_new_key_of_the_same_project_removes_the_file_that_the_old_one_could_n
     assert recover(world, world.api, batch) == Recovered(requeued=1)
 
 
-@pytest.mark.parametrize("created_under", ["1", None], ids=["rotated", "written by an older version"])
+@UNDER_ANOTHER_KEY
 def test_a_file_that_the_delete_finds_is_of_the_keys_project_whatever_it_was_created_under(
     world: World, created_under: str | None
 ) -> None:
@@ -131,7 +135,7 @@ def test_that_it_was_found_under_one_key_says_nothing_of_another_ones_list(world
     assert reason(world, batch) == CANNOT_FENCE
 
 
-@pytest.mark.parametrize("created_under", ["1", None], ids=["rotated", "written by an older version"])
+@UNDER_ANOTHER_KEY
 def test_a_delete_whose_answer_was_lost_is_no_fence_unless_its_key_was_the_creates(
     world: World, created_under: str | None
 ) -> None:

@@ -77,9 +77,14 @@ def parts(window: Window, size: int) -> Iterator[Window]:
     """The window in pieces of whole lines, of about ``size`` bytes."""
     at, data = 0, window.data
     while at < len(data):
-        end = data.rfind(b"\n", at, at + size) + 1 or data.find(b"\n", at + size) + 1 or len(data)
+        end = end_of_lines(data, at, size)
         yield Window(window.offset + at, data[at:end])
         at = end
+
+
+def end_of_lines(data: bytes | bytearray, at: int, size: int) -> int:
+    """Where the last line ends that lies within ``size`` bytes from ``at`` on; if none does, where the first ends."""
+    return data.rfind(b"\n", at, at + size) + 1 or data.find(b"\n", at + size) + 1 or len(data)
 
 
 def is_blank(text: bytes | bytearray) -> bool:

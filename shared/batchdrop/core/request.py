@@ -100,8 +100,7 @@ def _answer_bytes(endpoint: limits.Endpoint, body: Body) -> int:
     if top <= 0:
         return answers * endpoint.answer_bytes
     caps = (body.max_output_tokens, body.max_completion_tokens, body.max_tokens)
-    tokens = min((cap for cap in caps if cap and cap > 0), default=limits.USUAL_ANSWER_TOKENS)
-    tokens = min(tokens, limits.USUAL_ANSWER_TOKENS)
+    tokens = min((limits.USUAL_ANSWER_TOKENS, *(cap for cap in caps if cap and cap > 0)))
     return answers * (endpoint.answer_bytes + tokens * min(top, limits.TOP_LOGPROBS) * limits.BYTES_PER_LOGPROB)
 
 

@@ -103,24 +103,26 @@ class Rooms:
             return False
         if not room.tokens:
             return True
-        if allowance.below is not None:
-            spare = 0 if is_new else allowance.below // KEPT_FREE
-            if room.estimated + batch.estimated_tokens >= allowance.below - spare:
-                return False
+        estimated = room.estimated + batch.estimated_tokens
+        if allowance.below is not None and estimated >= _open_to(allowance.below, is_new=is_new):
+            return False
         if allowance.tokens is None:
             is_open = room.tokens + weight <= allowance.window(room.proven) or not room.unproven
             return is_open or (is_new and room.lets_by(weight, TAKEN_FOR_GRANTED))
-        kept_free = allowance.tokens // KEPT_FREE
-        if room.tight and not (is_new and room.lets_by(weight, kept_free)):
+        if room.tight and not (is_new and room.lets_by(weight, allowance.tokens // KEPT_FREE)):
             return False
-        return room.tokens + weight <= allowance.tokens - (0 if is_new else kept_free)
+        return room.tokens + weight <= _open_to(allowance.tokens, is_new=is_new)
 
     def _has_room_for_requests(self, allowance: Allowance, batch: Batch, *, is_new: bool) -> bool:
         enqueued = self.requests[_shared(batch)]
         if not enqueued or allowance.requests is None:
             return True
-        spare = 0 if is_new else allowance.requests // KEPT_FREE
-        return enqueued + batch.requests <= allowance.requests - spare
+        return enqueued + batch.requests <= _open_to(allowance.requests, is_new=is_new)
+
+
+def _open_to(limit: int, *, is_new: bool) -> int:
+    """All of a limit for a lane with nothing under way; for others, what is not kept free for such."""
+    return limit if is_new else limit - limit // KEPT_FREE
 
 
 def _shared(batch: Batch) -> Pool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 BLOCK = 1 << 18  #: bytes that are read at once
 
 # glibc gives memory back to the kernel as soon as more than 128 kB of it are free, and then each page of the next block
-# faults: a fifth of the time that planning takes. As much as was freed in one piece it keeps (mallopt(3),
+# faults: up to a fifth of the time that planning takes. As much as was freed in one piece it keeps (mallopt(3),
 # M_MMAP_THRESHOLD); not a page of this piece is touched.
 bytes(16 * BLOCK)
 

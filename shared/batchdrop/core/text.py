@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from batchdrop.core import limits
+from batchdrop.core.lines import end_of_lines
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -79,7 +80,7 @@ def any_is_deep(data: bytes | bytearray) -> bool:
     """Whether one of many lines is deep: asked of several together, since most have few brackets. Each must be JSON."""
     at, size = 0, _PART
     while at < len(data):
-        end = data.rfind(b"\n", at, at + size) + 1 or data.find(b"\n", at + size) + 1 or len(data)
+        end = end_of_lines(data, at, size)
         part = data[at:end]
         openings = _openings(part)
         if openings > limits.LINE_DEPTH:
