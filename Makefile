@@ -86,8 +86,10 @@ fmt: setup  ## sort imports, format, mend what can be mended
 build: setup .local/sam/stamp  ## sam build, then bytecode; PARAMS="Architecture=x86_64" builds for that
 	@$(BIN)/python -m local.build $(if $(PARAMS),"$$PARAMS")
 
+# A deployed stack keeps what is not named, the build takes the template's default: of the architecture, that would be
+# functions of one with a layer of the other. What stands twice, sam takes from its last place.
 deploy: build  ## build and deploy to AWS; PARAMS="Name=value ..." sets the template's parameters
-	@.local/sam/bin/sam deploy $(if $(PARAMS),--parameter-overrides "$$PARAMS")
+	@.local/sam/bin/sam deploy --parameter-overrides "Architecture=arm64 $${PARAMS:-}"
 
 lock: .venv/stamp  ## write the locks anew from pyproject.toml
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.txt
