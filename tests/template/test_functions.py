@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from batchdrop.settings import Settings
 from local.cloud.place import ROOT
-
-if TYPE_CHECKING:
-    from tests.template.reading import Template
+from tests.template.reading import Template
 
 NAMES = ("Submitter", "Poller", "Collector")
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
@@ -93,8 +91,17 @@ def test_a_message_is_not_seen_again_while_its_function_may_still_run(template: 
 def test_messages_come_one_at_a_time_to_a_bounded_number_of_functions(template: Template) -> None:
     for mapping in mappings(template):
         assert mapping["BatchSize"] == 1
-        bound = mapping["ScalingConfig"]["MaximumConcurrency"]
-        assert int(template.parameters[bound["Ref"]] if isinstance(bound, dict) else bound) >= 2
+        assert mapping["ScalingConfig"]["MaximumConcurrency"] == "20"
+
+
+def test_the_poller_has_its_turn_in_an_account_that_may_run_ten_functions_at_once(template: Template) -> None:
+    """As new accounts may: what waits for a file or for OpenAI must not keep the poller from running."""
+    least = template.document["Parameters"]["MaxConcurrency"]["MinValue"]
+    given = Template(template.document, {"MaxConcurrency": str(least)})
+    bounds = [int(mapping["ScalingConfig"]["MaximumConcurrency"]) for mapping in mappings(given)]
+    assert len(bounds) == 3
+    assert min(bounds) >= 2, "AWS takes no less"
+    assert sum(bounds) < 10
 
 
 def test_no_function_takes_concurrency_from_the_rest_of_the_account(template: Template) -> None:

@@ -48,7 +48,7 @@ def test_nothing_is_found_in_the_transformed_template(tmp_path: Path) -> None:
 def test_mistakes_that_only_the_transformed_template_shows_are_found(tmp_path: Path) -> None:
     mistakes = {
         "    Timeout: 900": ("    Timeout: 1000", {"E3717", "E3505"}),
-        "MaximumConcurrency: 10": ("MaximumConcurrency: 1", {"E3034"}),
+        "MaximumConcurrency: !Ref MaxConcurrency": ("MaximumConcurrency: 1", {"E3034"}),
         "Runtime: python3.13": ("Runtime: python3.99", {"E3030"}),
         "Action: secretsmanager:GetSecretValue": ("Action: secretsmanager:*", {"WS1003"}),
     }
