@@ -113,29 +113,22 @@ class Joiner:
 
     def _successes(self, ordinals: Iterable[int]) -> Iterator[Joined]:
         """Their records; what is together in the file is read at once."""
-        read: list[bytes] = []
-        size = 0
-        for first, length in self._runs(ordinals):
-            if read and size + length > _TOGETHER:
+        ends, read, held = self._index.ends, list[bytes](), 0
+        begin = end = limit = 0
+        for ordinal in (*ordinals, NONE):
+            if ordinal == end and ends[end] < limit:
+                end += 1
+                continue
+            first, size = ends[begin], ends[end] - ends[begin]
+            if read and held + size > _TOGETHER:
                 yield b"".join(read), None
-                read, size = [], 0
-            read.append(self._fetch(first, length))
-            size += length
+                read, held = [], 0
+            if size:
+                read.append(self._fetch(first, size))
+                held += size
+            begin, end, limit = ordinal, ordinal + 1, ends[ordinal] + _TOGETHER
         if read:
             yield b"".join(read), None
-
-    def _runs(self, ordinals: Iterable[int]) -> Iterator[tuple[int, int]]:
-        """Place and length of records that follow each other."""
-        ends = self._index.ends
-        start = end = limit = 0
-        for ordinal in ordinals:
-            if ordinal != end or ends[end] >= limit:
-                if start < end:
-                    yield ends[start], ends[end] - ends[start]
-                start, limit = ordinal, ends[ordinal] + _TOGETHER
-            end = ordinal + 1
-        if start < end:
-            yield ends[start], ends[end] - ends[start]
 
     def _failure(self, number: int, line: bytes, ordinal: int) -> Joined:
         record = self._record(own_id(line), ordinal)
