@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 Sense = Literal["at least", "at most"]
 
@@ -56,15 +57,31 @@ def figure(
     )
 
 
-def best(rounds: int, *runs: Callable[[], object], clock: Callable[[], float] = time.process_time) -> list[float]:
-    """The shortest of so many runs of each in seconds, in turns: what disturbs one disturbs the others."""
-    found = [float("inf")] * len(runs)
+def in_turns(rounds: int, *runs: Callable[[], object]) -> list[list[float]]:
+    """CPU seconds of each run in every round, one run after the other, in changing order."""
+    found: list[list[float]] = [[] for _ in runs]
+    order = list(zip(found, runs, strict=True))
     for _ in range(rounds):
-        for number, run in enumerate(runs):
-            start = clock()
+        for taken, run in order:
+            start = time.process_time()
             run()
-            found[number] = min(found[number], clock() - start)
+            taken.append(time.process_time() - start)
+        order.reverse()
     return found
+
+
+def compared(
+    name: str,
+    ours: Sequence[float],
+    theirs: Sequence[float],
+    unit: str,
+    *,
+    target: float | None,
+    **params: str | float,
+) -> Figure:
+    """Of rounds: a ratio is that of two runs of one round, since what disturbs one disturbs the other; the median."""
+    ratio = median(their / our for our, their in zip(ours, theirs, strict=True))
+    return figure(name, median(ours), median(theirs), unit, target=target, sense="at least", ratio=ratio, **params)
 
 
 def tell(what: str) -> None:

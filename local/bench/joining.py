@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from batchdrop.core import stream
 from batchdrop.core.joining import Index, Joiner
-from local.bench.figure import Figure, best, figure
+from local.bench.figure import Figure, compared, in_turns
 from local.bench.inputs import answers, requests
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ def figures(folder: Path, *, rows: int = _ROWS, rounds: int = _ROUNDS) -> Iterat
     for order in ("sorted", "shuffled"):
         written(folder, rows, shuffled=order == "shuffled")
         joined(folder)
-        ours = (folder / "results.jsonl").read_bytes()
+        results = (folder / "results.jsonl").read_bytes()
         _by_dict(folder)
-        if (folder / "results.jsonl").read_bytes() != ours:
+        if (folder / "results.jsonl").read_bytes() != results:
             raise AssertionError("the two joins differ")
-        value, baseline = best(rounds, partial(joined, folder), partial(_by_dict, folder))
+        ours, theirs = in_turns(rounds, partial(joined, folder), partial(_by_dict, folder))
         name = f"join of {rows:,} rows, {order}, vs dict of json.loads"
-        yield figure(name, value, baseline, "s", target=3.0, rows=rows, rounds=rounds)
+        yield compared(name, ours, theirs, "s", target=3.0, rows=rows, rounds=rounds)
 
 
 def written(folder: Path, rows: int, *, shuffled: bool) -> None:

@@ -20,7 +20,8 @@ _INTRO = """\
 # Performance
 
 Written by `make bench`, which measures each figure against a baseline of the same run, in turns, and fails where one is
-missed. `make bench PARTS="planning join"` runs some parts and leaves this page as it is.
+missed. `make bench PARTS="planning join"` runs some parts and leaves this page as it is. The ratios of planning, join
+and upload are those of two runs of one round, which what disturbs one disturbs too; the median of all rounds counts.
 
 This run: {date}, {system}, {cores} cores, Python {python}.
 """

@@ -16,7 +16,7 @@ from batchdrop.core.cut import Limits
 from batchdrop.core.lines import windows
 from batchdrop.core.metering import Meter
 from batchdrop.core.planning import Cutter, cuts
-from local.bench.figure import Figure, best, figure
+from local.bench.figure import Figure, compared, in_turns
 from local.bench.inputs import written
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ _ROUNDS = 7
 
 
 def figures(folder: Path, *, size: int = _FILE_BYTES, rounds: int = _ROUNDS) -> Iterator[Figure]:
-    """CPU seconds of one core, best of several rounds in turns."""
+    """CPU seconds of one core."""
     for name, width in _SIZES.items():
         number = size // width
         path = written(folder / "plan.jsonl", number, width)
         if planned(_blocks(path)) != number:
             raise AssertionError("not all lines were planned")
-        ours, capped, parsing, reading = best(
+        ours, capped, parsing, reading = in_turns(
             rounds,
             lambda path=path: planned(_blocks(path)),  # type: ignore[misc]
             lambda path=path: planned(_blocks(path), every_line=True),  # type: ignore[misc]
@@ -44,9 +44,9 @@ def figures(folder: Path, *, size: int = _FILE_BYTES, rounds: int = _ROUNDS) -> 
         )
         for of, baseline, target in (("json.loads loop", parsing, 3.0), ("bare line iteration", reading, 0.35)):
             title = f"planning, {name} lines, vs {of}"
-            yield figure(title, ours, baseline, "s", target=target, line_bytes=width, lines=number, rounds=rounds)
+            yield compared(title, ours, baseline, "s", target=target, line_bytes=width, lines=number, rounds=rounds)
         title = f"planning, {name} lines of a job with a cap, vs json.loads loop"
-        yield figure(title, capped, parsing, "s", target=None, line_bytes=width, lines=number, rounds=rounds)
+        yield compared(title, capped, parsing, "s", target=None, line_bytes=width, lines=number, rounds=rounds)
 
 
 def planned(blocks: Iterable[bytes], *, every_line: bool = False) -> int:

@@ -3,17 +3,15 @@
 The bare copy reads from S3 as a stream too: boto3's body goes into the SDK as it is, with no more around it than the
 length that the SDK asks for. The same bytes from a file on this disk, with no S3 to read from, are shown beside it.
 
-The servers take more of the time than what is measured does, and not the same each time: a ratio is that of two uploads
-of one round, which follow each other in changing order, and the median of all rounds counts.
+The servers take more of the time than what is measured does, and not the same each time.
 """
 
 from __future__ import annotations
 
-from statistics import median
 from typing import TYPE_CHECKING
 
 from local.bench import children
-from local.bench.figure import Figure, figure, tell
+from local.bench.figure import Figure, compared, tell
 from local.bench.inputs import written
 from local.size import blobs, s3
 
@@ -37,7 +35,5 @@ def figures(folder: Path, *, size: int = 60_000_000, rounds: int = 21) -> Iterat
     for name, of, target in (("stream", "a bare streamed copy", 0.9), ("file", "a bare copy of a local file", None)):
         for what, unit, wanted in (("wall", "s", target), ("cpu", "s of CPU", None)):
             ours, bare = ([one[what] for one in taken[which]] for which in ("ours", name))
-            ratio = median(theirs / own for own, theirs in zip(ours, bare, strict=True))
             title = f"upload vs {of}" + (", CPU" if what == "cpu" else "")
-            value, baseline, params = median(ours), median(bare), {"bytes": blob.size, "rounds": rounds}
-            yield figure(title, value, baseline, unit, target=wanted, sense="at least", ratio=ratio, **params)
+            yield compared(title, ours, bare, unit, target=wanted, bytes=blob.size, rounds=rounds)
