@@ -11,7 +11,8 @@ import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pytest
 
 from batchdrop.core.codes import FILES, LINES
 from batchdrop.core.states import JobState
@@ -21,8 +22,7 @@ from tests.catalogue.fuzzing import File, Fuzzer
 from tests.simulation.campaign import knob
 from tests.usecases.planning_stack import PlanningStack
 
-if TYPE_CHECKING:
-    import pytest
+pytestmark = pytest.mark.no_cover
 
 BY_DEFAULT = 400
 PROVIDER = Settings()

@@ -14,6 +14,8 @@ from detect_secrets.settings import transient_settings
 from local.cloud.place import ROOT
 from tests.checks.documents import run
 
+pytestmark = pytest.mark.no_cover
+
 #: What bandit may find, and why.
 ACCEPTED = {
     ("local/cloud/emulator.py", "B310"): "the address is our own server's, on loopback",

@@ -15,6 +15,8 @@ import pytest
 
 from tests.checks.documents import CHECKS, VARIANTS, deployed, policies, variants
 
+pytestmark = pytest.mark.no_cover
+
 SCRIPT = Path(__file__).with_name("outside.py")
 
 #: What it misses, and why that is as it should be.

@@ -19,6 +19,8 @@ from tests.fakes.clock import FakeDeadline
 from tests.fakes.messages import Message
 from tests.main_job.service import OUT, WORK, Service, requests
 
+pytestmark = pytest.mark.no_cover
+
 
 class Crash(Exception):  # noqa: N818
     """What no code of ours catches: the invocation is gone."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from batchdrop.core.errors import OutcomeUnknown
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import RemoteBatch
 from batchdrop.usecases.recover import CANNOT_FENCE
 from tests.main_job.service import IN, Service, requests
+
+pytestmark = pytest.mark.no_cover
 
 
 def hidden(service: Service) -> tuple[str, dict[str, RemoteBatch]]:

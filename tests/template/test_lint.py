@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+import pytest
 import yaml
 from cfnlint.api import lint_file
 from cfnlint.config import ManualArgs
@@ -14,6 +15,8 @@ from tests.template.reading import transformed
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+pytestmark = pytest.mark.no_cover
 
 
 #: Rules of the serverless lens that do not hold here.

@@ -20,6 +20,8 @@ from batchdrop.core.request import Request
 from batchdrop.core.survey import survey
 from batchdrop.core.text import any_is_deep, is_deep
 
+pytestmark = pytest.mark.no_cover
+
 
 def request(
     custom_id: object = "a", model: object = "m", url: str = "/v1/chat/completions", **body: object

@@ -215,6 +215,7 @@ _LINES = st.sampled_from(
 )
 
 
+@pytest.mark.no_cover
 @settings(max_examples=300)
 @given(
     st.lists(_LINES, max_size=60),

@@ -24,6 +24,8 @@ from tests.usecases.test_poll import tick
 from tests.usecases.test_recover import SETTLE, look_for
 from tests.usecases.world import World
 
+pytestmark = pytest.mark.no_cover
+
 
 class CountedTable(InMemoryTable):
     """``written``: the items of every commit."""
