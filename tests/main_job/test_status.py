@@ -53,6 +53,22 @@ def test_an_older_version_that_ends_while_a_newer_one_runs_says_so(service: Serv
     assert service.ids("a.results.jsonl") == ["new-1"]
 
 
+def test_a_status_that_was_begun_under_the_plain_name_does_not_say_running_for_ever(service: Service) -> None:
+    first = service.drop("a.jsonl", requests(1, "plain"))
+    packed = service.drop("a.jsonl.gz", requests(1, "gz"))
+
+    def packed_first(api: InMemoryBatchApi, batch_id: str) -> None:
+        if service.ended(packed) or api.requests(batch_id)[0]["custom_id"] == "gz-1":
+            api.finish(batch_id)
+
+    service.run(packed_first)
+    assert service.job(packed).outputs["results"]["key"] == "a.results.jsonl"
+    for name in ("a", f"a.{first}"):
+        status = service.status(name)
+        assert (status["job_id"], status["state"]) == (first, "completed")
+        assert status["outputs"]["results"]["key"] == f"a.{first}.results.jsonl"
+
+
 def test_an_input_that_is_removed_while_its_job_runs_ends_it_with_that_reason(service: Service) -> None:
     job_id = service.drop("a.jsonl", requests(2))
     service.deliver()

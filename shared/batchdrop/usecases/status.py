@@ -13,7 +13,7 @@ from batchdrop.core.publishing import Claimant, Holder, claimant, holder
 from batchdrop.ports import IfAbsent, IfMatch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from batchdrop.core.model import Batch, Chunk, Job
     from batchdrop.ports import Clock, Ledger, ObjectStore, Precondition
@@ -23,6 +23,8 @@ TRIES = 5
 _MINUTE = dt.timedelta(minutes=1)
 _TEN_MINUTES = dt.timedelta(minutes=10)
 _AT_FIRST = dt.timedelta(hours=1)
+#: Names that a job's status may take.
+_FREE = frozenset(Holder) - {Holder.OTHER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,10 @@ class Status:
         us = claimant(job, self.ledger.newest_job(job.bucket, job.input_key))
         for name in _names(job):
             if self._write_as(naming.output_key(name, "status"), us, job):
-                return
+                break
+        if job.published_as not in (None, job.stem):
+            # Its status stood here until another job's outputs came first: whoever looks here is told of its end, too.
+            self._write_as(naming.output_key(job.stem, "status"), us, job, over=(Holder.US,))
 
     def refresh(self, job: Job, open_parts: Iterable[Chunk | Batch]) -> bool:
         """Write if something is new: at most once a minute in the job's first hour, then every ten minutes."""
@@ -54,10 +59,10 @@ class Status:
         self.ledger.note_status(job, digest=digest, due_at=now + pause)
         return True
 
-    def _write_as(self, key: str, us: Claimant, job: Job) -> bool:
+    def _write_as(self, key: str, us: Claimant, job: Job, over: Collection[Holder] = _FREE) -> bool:
         for _ in range(TRIES):
             held = self.objects.head(self.bucket, key)
-            if holder(held.metadata if held else None, us) is Holder.OTHER:
+            if holder(held.metadata if held else None, us) not in over:
                 return False
             only: Precondition = IfMatch(held.etag) if held else IfAbsent()
             # Read behind the look at the name: a report of an earlier state then loses against a later one.
