@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from batchdrop.core.errors import Misconfigured, OutcomeUnknown, RetryLater
 from batchdrop.core.states import BatchState, JobState
+from tests.fakes.answers import answer
 from tests.fakes.batch_api import InMemoryBatchApi
 from tests.fakes.clock import FakeDeadline
 from tests.main_job.service import IN, OUT, Service, finish, request, requests
@@ -74,6 +77,27 @@ def test_a_batch_that_ends_before_the_cancel_reaches_it_is_delivered_whole(servi
     service.run()
     assert service.job(job_id).state is JobState.CANCELLED
     assert service.status("x")["counts"]["completed"] == 4
+
+
+@pytest.mark.parametrize("minutes", [0, 55])
+def test_an_error_file_that_never_shows_costs_no_answer_that_is_paid_for(service: Service, minutes: int) -> None:
+    """A failure may stand in the output file. ``minutes``: when the batch ends, before or long after the cancel."""
+    started(service)
+    (batch_id,) = service.api.open_batches()
+    if minutes:
+        cancel(service)
+    for _ in range(minutes):
+        service.tick()
+        service.ports.clock.advance(minutes=1)
+    service.api.finish(batch_id, [answer("r-1"), answer("r-2", 400), answer("r-3"), answer("r-4")])
+    service.tick()
+    if not minutes:
+        cancel(service)
+    service.run(never)
+    counts = service.status("x")["counts"]
+    assert (counts["completed"], counts["failed"]) == (3, 1)
+    assert service.api.files == {}
+    assert bool(service.api.calls["cancel"]) == bool(minutes), "what has ended is not to be stopped"
 
 
 def test_batches_that_were_not_bought_are_dropped(service: Service) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+from batchdrop.core.lifecycle import ENDED_STATUSES
 from batchdrop.core.states import BatchState
 
 if TYPE_CHECKING:
@@ -27,12 +28,17 @@ def is_hopeless(job: Job, batch: Batch, now: dt.datetime) -> bool:
         return False
     ends = {
         BatchState.CREATING: batch.intent_at and batch.intent_at + PATIENCE,
-        BatchState.IN_FLIGHT: batch.next_check_at if batch.cancel_sent_at else asked + UNHEARD,
+        BatchState.IN_FLIGHT: batch.next_check_at if _is_to_stop(batch) else asked + UNHEARD,
         BatchState.BLOCKED: asked,
         BatchState.ENDED: batch.ended_at and batch.ended_at + WITHHELD,
     }
     end = ends.get(batch.state)
     return end is not None and end <= now
+
+
+def _is_to_stop(batch: Batch) -> bool:
+    """Whether the provider was asked and it runs on. One that has ended is paid for: its files are about to show."""
+    return batch.cancel_sent_at is not None and batch.remote_status not in ENDED_STATUSES
 
 
 def what_is_known(batch: Batch) -> str:
@@ -43,4 +49,6 @@ def what_is_known(batch: Batch) -> str:
         return f"The provider said that it does not know {batch.openai_batch_id}."
     if batch.state is BatchState.ENDED:
         return f"The provider did not hand over the answers of {batch.openai_batch_id}: {batch.reason or 'no reason'}."
+    if batch.remote_status in ENDED_STATUSES:
+        return f"The provider did not say where the answers of {batch.openai_batch_id} are."
     return f"The provider had not ended {batch.openai_batch_id} by then."

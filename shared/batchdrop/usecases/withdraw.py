@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from batchdrop.core import giving_up
 from batchdrop.core.answers import stopped
 from batchdrop.core.errors import BatchdropError, Rejected
+from batchdrop.core.lifecycle import ENDED_STATUSES
 from batchdrop.core.model import Batch
 from batchdrop.core.states import BatchState
 from batchdrop.usecases import pace
@@ -78,8 +79,8 @@ class Withdraw:
         return self.ledger.give_up(batch, reason=f"{why[1]} {giving_up.what_is_known(batch)}", now=now)
 
     def _is_to_be_told(self, batch: Batch) -> bool:
-        """Once, and again if that did not take."""
-        if batch.state is not BatchState.IN_FLIGHT:
+        """Once, and again if that did not take. What has ended is only waited for until all its files show."""
+        if batch.state is not BatchState.IN_FLIGHT or batch.remote_status in ENDED_STATUSES:
             return False
         return batch.cancel_sent_at is None or self.clock.now() >= batch.cancel_sent_at + pace.CANCEL
 
