@@ -280,7 +280,8 @@ class BatchApi(Protocol):
     def download(self, file_id: str) -> AbstractContextManager[Iterator[bytes]]:
         """Stream a file's bytes from its start, in blocks.
 
-        ``RetryLater`` when it is cut or shorter than announced: what came so far must be thrown away.
+        ``RetryLater`` when it is cut, or shorter than announced, and the rest cannot be had by itself: what came so
+        far must be thrown away.
         ``Rejected("file_gone")`` if there is no such file.
         """
         ...

@@ -8,11 +8,10 @@ import socket
 import time
 import traceback
 from collections.abc import Callable
-from types import SimpleNamespace
 
 import pytest
 
-from batchdrop.adapters import openai_batches, openai_client
+from batchdrop.adapters import openai_client
 from batchdrop.core.errors import BatchdropError, Misconfigured, Rejected, RetryLater
 from batchdrop.ports import BatchApi
 from tests.contract.local_provider import file_id, provider, running
@@ -154,47 +153,6 @@ def test_no_error_shows_what_was_sent(provider: Local) -> None:
     assert len(caught) == 3
     assert PROMPT not in shown
     assert provider.key.key not in shown
-
-
-# ── downloads ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize("how", ["fin", "rst"])
-@pytest.mark.parametrize("at", [0, 10, 300_000])
-def test_a_download_that_is_cut_is_for_later(provider: Local, how: str, at: int) -> None:
-    file_id = upload(provider.api, requests(f"r-{number}" for number in range(4_000)))
-    provider.server.admin.fault("files.content", "cut", at=at, how=how)
-    came = bytearray()
-
-    def read() -> None:
-        with provider.api.download(file_id) as blocks:
-            for block in blocks:
-                came.extend(block)
-
-    with pytest.raises(RetryLater):
-        read()
-    assert len(came) <= at
-    assert len(download(provider.api, file_id)) > 300_000
-
-
-def test_a_download_that_ends_before_its_announced_length_is_for_later() -> None:
-    answer = SimpleNamespace(
-        headers={"content-length": "10"},
-        iter_bytes=lambda _: iter([b"12345"]),
-        http_response=SimpleNamespace(num_bytes_downloaded=5),
-    )
-    blocks = openai_batches._whole(answer)  # type: ignore[arg-type]  # a transport that does not check by itself
-    assert next(blocks) == b"12345"
-    with pytest.raises(RetryLater):
-        next(blocks)
-
-
-def test_a_download_is_asked_for_plain_so_that_its_length_can_be_checked(provider: Local) -> None:
-    provider.server.admin.configure(content_gzip=True)
-    try:
-        assert download(provider.api, upload(provider.api)) == requests()
-    finally:
-        provider.server.admin.configure(content_gzip=False)
 
 
 def test_file_ids_that_are_empty_are_none(provider: Local, file_id: str) -> None:

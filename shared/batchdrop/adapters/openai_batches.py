@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from batchdrop.adapters import openai_shapes
+from batchdrop.adapters import openai_download, openai_shapes
 from batchdrop.adapters.openai_client import Client
 from batchdrop.adapters.openai_errors import refusal_of, translated
 from batchdrop.core import limits
@@ -20,10 +20,7 @@ if TYPE_CHECKING:
 
 CREATE_SECONDS = 55.0
 UPLOAD_SECONDS = 600.0
-BLOCK = 2**20
 _NOT_FOUND, _CONFLICT = 404, 409
-#: A coding would hide whether all of the announced bytes came.
-_PLAIN = {"Accept-Encoding": "identity"}
 
 T = TypeVar("T")
 
@@ -114,15 +111,20 @@ class OpenAIBatches:
     @contextmanager
     def download(self, file_id: str) -> Iterator[Iterator[bytes]]:
         with ExitStack() as stack:
-            answer = self._ask_unless(
-                _NOT_FOUND,
-                lambda client: stack.enter_context(
-                    client.files.with_streaming_response.content(file_id, extra_headers=_PLAIN)
-                ),
-            )
+
+            def ask(headers: Mapping[str, str]) -> APIResponse[bytes] | None:
+                stack.close()  # of what was cut
+                return self._ask_unless(
+                    _NOT_FOUND,
+                    lambda client: stack.enter_context(
+                        client.files.with_streaming_response.content(file_id, extra_headers=headers)
+                    ),
+                )
+
+            answer = ask(openai_download.PLAIN)
             if answer is None:
                 raise Rejected("file_gone", "the provider has no such file (any more)")
-            yield _whole(answer)
+            yield openai_download.whole(answer, ask)
 
     def delete_file(self, file_id: str) -> bool:
         answer = self._ask_unless(_NOT_FOUND, lambda client: client.files.with_raw_response.delete(file_id))
@@ -174,18 +176,3 @@ class OpenAIBatches:
         if not again:
             raise RetryLater("the key was replaced between the upload and the create", code="key_replaced", after=0)
         return call()
-
-
-def _whole(answer: APIResponse[bytes]) -> Iterator[bytes]:
-    """The body in blocks; ``RetryLater`` at its end unless all of it came."""
-    import httpx2  # noqa: PLC0415 - comes with the SDK
-
-    announced = answer.headers.get("content-length", "")
-    try:
-        yield from answer.iter_bytes(BLOCK)
-    except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
-        # Past its headers the SDK lets these through as they are.
-        raise RetryLater(f"a download was cut: {type(error).__name__}") from None
-    came = answer.http_response.num_bytes_downloaded
-    if announced.isdecimal() and int(announced) != came:
-        raise RetryLater(f"a download ended after {came} of {announced} bytes")
