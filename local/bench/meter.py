@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Context = dict[str, Any]
 
 _WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"})
-_BEFORE, _CONSISTENT, _OWN = "bench before", "bench consistent", "bench own"
+_BEFORE, _CONSISTENT, _FOUND, _OWN = "bench before", "bench consistent", "bench found", "bench own"
 
 
 class Meter:
@@ -36,6 +36,7 @@ class Meter:
         events = boto3._get_default_session().events  # noqa: SLF001 - the one that boto3.client uses
         events.register("before-parameter-build", self._before)
         events.register("before-send", self._sent)
+        events.register("before-parse.dynamodb.Query", self._found)
         events.register("after-call", self._after)
         events.register("after-call-error", self._failed)
         self._attempts = 0
@@ -51,12 +52,19 @@ class Meter:
     def _sent(self, **_: object) -> None:
         self._attempts += 1
 
+    def _found(self, response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object) -> None:
+        """Before anybody takes the items out: ``batchdrop.adapters.dynamodb_pages`` does."""
+        begun = time.monotonic()
+        page = json.loads(response_dict["body"])
+        customized_response_dict[_FOUND] = sum(map(capacity.size, page.get("Items", ())))
+        customized_response_dict[_OWN] = time.monotonic() - begun
+
     def _after(self, parsed: dict[str, Any], model: Any, context: Context, **_: object) -> None:  # noqa: ANN401
         begun = time.monotonic()
         line = {"service": model.service_model.service_name, "operation": model.name, "sent": self._attempts}
         if line["service"] == "dynamodb":
             line |= self._units(model.name, parsed, context)
-        line["own"] = context.get(_OWN, 0.0) + time.monotonic() - begun
+        line["own"] = context.get(_OWN, 0.0) + parsed.get(_OWN, 0.0) + time.monotonic() - begun
         self._log.write(json.dumps(line) + "\n")
         self._log.flush()
 
@@ -72,8 +80,8 @@ class Meter:
                     for table, key, before in context[_BEFORE]
                 )
             }
-        found = [parsed["Item"]] if "Item" in parsed else parsed.get("Items", [])
-        return {"read": capacity.read(sum(map(capacity.size, found)), consistent=context[_CONSISTENT])}
+        found = capacity.size(parsed.get("Item", {})) + parsed.get(_FOUND, 0)
+        return {"read": capacity.read(found, consistent=context[_CONSISTENT])}
 
     def _get(self, table: str, key: dict[str, Any]) -> dict[str, Any] | None:
         found: dict[str, Any] | None = self._raw.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item")

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import io
+import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from moto import mock_aws
 from msgspec.structs import replace
 
+from batchdrop.adapters.dynamodb import DynamoDBTable
 from local.bench import bill, capacity, page, planning, prices, svg
 from local.bench.figure import figure
+from local.bench.meter import Meter
+from tests.contract.conftest import SCHEMA
 
 AT_TEN, AT_ELEVEN = ({"S": f"2026-11-01T{hour}:00:00Z"} for hour in (10, 11))
 
@@ -56,6 +63,23 @@ def test_a_read_is_billed_by_four_kilobytes_and_half_where_it_may_be_late() -> N
     assert capacity.read(0, consistent=True) == 1
     assert capacity.read(4_097, consistent=True) == 2
     assert capacity.read(4_097, consistent=False) == 1
+
+
+def test_what_our_table_reads_is_metered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes the items of a page out of the answer, before botocore and the meter see it."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    log = io.StringIO()
+    with mock_aws():
+        Meter(log)
+        client = boto3.client("dynamodb")
+        client.create_table(**SCHEMA)  # type: ignore[arg-type]
+        for number in range(4):
+            text = {"S": "x" * 4_096}
+            client.put_item(TableName="batchdrop", Item=item(item={"S": f"chunk#{number}"}, text=text))
+        assert len(list(DynamoDBTable(client, "batchdrop").query("a"))) == 4
+    metered = json.loads(log.getvalue().splitlines()[-1])
+    assert (metered["operation"], metered["read"]) == ("Query", 5)
 
 
 def test_calls_are_billed_by_what_they_are() -> None:
