@@ -10,7 +10,7 @@ import pytest
 from batchdrop.core.publishing import Claimant, Holder, holder
 from tests.fakes.clock import NOON
 
-US = Claimant("us", "a.jsonl", "v2", NOON, is_newest=True)
+US = Claimant("us", "in", "a.jsonl", "v2", NOON, is_newest=True)
 
 
 def test_a_name_that_nobody_holds_is_free() -> None:
@@ -29,6 +29,13 @@ def test_of_two_runs_of_a_key_the_newer_input_wins(minutes: int, newest: bool, e
     other = replace(US, job_id="other", last_modified=NOON + timedelta(minutes=minutes))
 
     assert holder(other.metadata, replace(US, is_newest=newest)) is expected
+
+
+def test_the_same_key_of_another_stacks_input_bucket_is_another_input() -> None:
+    older = replace(US, job_id="other", last_modified=NOON - timedelta(minutes=1))
+
+    assert holder(replace(older, input_bucket="in-2").metadata, US) is Holder.OTHER
+    assert holder({k: v for k, v in older.metadata.items() if k != "input-bucket"}, US) is Holder.OLDER
 
 
 @pytest.mark.parametrize("metadata", [{}, {"job-id": "x"}, {"job-id": "x", "input-key": "a.jsonl.gz"}])

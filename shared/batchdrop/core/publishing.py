@@ -27,6 +27,7 @@ class Claimant:
     """What a job says of itself on its outputs. ``is_newest``: of this key; it decides within the same second."""
 
     job_id: str
+    input_bucket: str
     input_key: str
     input_version: str
     last_modified: datetime
@@ -36,6 +37,7 @@ class Claimant:
     def metadata(self) -> dict[str, str]:
         return {
             "job-id": self.job_id,
+            "input-bucket": self.input_bucket,
             "input-key": self.input_key,
             "input-version": self.input_version,
             "input-last-modified": self.last_modified.isoformat(),
@@ -48,7 +50,8 @@ def holder(metadata: Mapping[str, str] | None, us: Claimant) -> Holder:
         return Holder.NOBODY
     if metadata.get("job-id") == us.job_id:
         return Holder.US
-    if metadata.get("input-key") != us.input_key:
+    # Stacks may share an output bucket. What was written before the bucket was noted is taken to be of ours.
+    if (metadata.get("input-bucket", us.input_bucket), metadata.get("input-key")) != (us.input_bucket, us.input_key):
         return Holder.OTHER
     theirs, ours = metadata.get("input-last-modified", ""), us.metadata["input-last-modified"]
     older = theirs < ours or (theirs == ours and us.is_newest)
@@ -57,4 +60,5 @@ def holder(metadata: Mapping[str, str] | None, us: Claimant) -> Holder:
 
 def claimant(job: Job, newest: str | None) -> Claimant:
     """The job as it names itself; ``newest``: the id of its key's last job, None if that is not known."""
-    return Claimant(job.job_id, job.input_key, job.version_id, job.last_modified, newest in (None, job.job_id))
+    is_newest = newest in (None, job.job_id)
+    return Claimant(job.job_id, job.bucket, job.input_key, job.version_id, job.last_modified, is_newest)

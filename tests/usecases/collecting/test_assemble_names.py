@@ -40,6 +40,7 @@ def test_the_outputs_say_which_input_they_answer(world: World) -> None:
         assert ended.outputs[kind] == {"key": f"reviews.{kind}.jsonl", "version_id": info.version_id}
         assert info.metadata == {
             "job-id": job.job_id,
+            "input-bucket": job.bucket,
             "input-key": "reviews.jsonl",
             "input-version": job.version_id,
             "input-last-modified": "2026-11-22T12:00:00+00:00",
