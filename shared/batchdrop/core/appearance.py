@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from batchdrop.core.lines import BOM
+
 HEAD_BYTES = 4_096  #: how much of a file's start is enough to tell
 
 
@@ -103,10 +105,11 @@ def binary(head: bytes) -> Kind | None:
 
 def array(head: bytes) -> Kind | None:
     """What the file is, if its first line opens an array: its last object, without a comma, passes for a request."""
-    return _ARRAY if _OPENED.match(head) else None
+    return _ARRAY if _OPENED.match(head.removeprefix(BOM)) else None
 
 
 def guess(head: bytes) -> Kind | None:
     """What a file without a valid line looks like; None if nothing comes to mind."""
-    found = binary(head) or next((kind for pattern, kind in _TEXTS if pattern.match(head)), None)
+    text = head.removeprefix(BOM)
+    found = binary(head) or next((kind for pattern, kind in _TEXTS if pattern.match(text)), None)
     return found or (_BINARY if b"\0" in head else None)
