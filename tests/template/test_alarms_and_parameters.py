@@ -11,6 +11,7 @@ from batchdrop import telemetry
 from batchdrop.core import allowance, options
 from batchdrop.settings import PriceProvider
 from batchdrop.telemetry import NAMESPACE
+from local.cloud.place import ROOT
 
 if TYPE_CHECKING:
     from tests.template.reading import Template
@@ -166,6 +167,15 @@ def test_alarms_watch_metrics_that_the_functions_send(template: Template) -> Non
     needed = {metric.BATCHES_BLOCKED, metric.UNKNOWN_BATCHES, metric.BATCHES_OVERDUE}
     assert needed | {metric.REQUESTS_QUARANTINED, metric.ITEMS_PARKED} <= watched
     assert watched <= set(telemetry.Metric)
+
+
+def test_the_operator_is_told_what_to_do_about_every_alarm(template: Template) -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    table = page.split("## Alarms")[1].split("\n## ")[0]
+    rows = [set(re.findall(r"\w+", line.split("|")[1])) for line in table.splitlines() if line.startswith("|")]
+    for alarm in template.of_type("AWS::CloudWatch::Alarm"):
+        words = {word.lower() for word in re.findall(r"[A-Z][a-z]+", alarm.removesuffix("Alarm"))}
+        assert [row for row in rows if words <= row], alarm
 
 
 def test_alarms_go_to_the_topic_that_is_given_and_to_none_by_default(
