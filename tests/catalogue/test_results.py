@@ -35,6 +35,16 @@ CASES: dict[str, Rows] = {
         answer("r-3"),
     ],
     "a row of the output file is a failure": lambda: [answer("r-1"), answer("r-2", 404), answer("r-3")],
+    "a failure's text has half a character": lambda: [
+        answer("r-1"),
+        answer("r-2", 400, {"error": {"code": "bad\ud83d", "message": "\udc00 \ud83c\udf89 \\ud83d"}}),
+        answer("r-3"),
+    ],
+    "a row counts more tokens than there are": lambda: [
+        answer("r-1"),
+        answer("r-2", 200, {"usage": {"prompt_tokens": 10**40}}),
+        answer("r-3"),
+    ],
     "the rows are in another order": lambda: [answer("r-3"), answer("r-1"), answer("r-2")],
 }
 
@@ -43,7 +53,7 @@ CASES: dict[str, Rows] = {
 def test_every_line_has_one_record_though(service: Service, name: str) -> None:
     job_id = service.drop("a.jsonl", requests(3))
     service.run(once(lambda api, batch: api.finish(batch, CASES[name]())))  # type: ignore[arg-type]
-    check(service, job_id, failed=int(name == "a row of the output file is a failure"))
+    check(service, job_id, failed=int("a failure" in name))
 
 
 @pytest.mark.parametrize("file_id", [None, ""])

@@ -33,6 +33,14 @@ def test_a_body_that_is_nested_too_deeply_is_no_object() -> None:
     assert openai_shapes.as_object(b'{"a":' * 100_000) == {}
 
 
+def test_half_a_character_in_one_batchs_error_hides_no_other_batch() -> None:
+    halves = rb'{"data": [{"id": "b", "errors": [{"message": "\udc00 \ud83c\udf89 \\ud83d \ud83c"}]}, {"id": "c"}]}'
+    page = openai_shapes.page(openai_shapes.as_object(halves))
+    assert page is not None
+    assert [found.id for found in page.batches] == ["b", "c"]
+    assert page.batches[0].errors[0].message == "\ufffd \U0001f389 \\ud83d \ufffd"
+
+
 def batch(**fields: object) -> RemoteBatch:
     found = openai_shapes.batch({"id": "batch_1"} | fields)
     assert found is not None

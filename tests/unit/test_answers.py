@@ -32,6 +32,15 @@ def test_a_status_of_2xx_without_an_error_is_success(status: int) -> None:
     assert not answer.is_passing
 
 
+@pytest.mark.parametrize("cut", [b"\xf0\x9f", rb"\ud83c"])
+def test_a_text_that_was_cut_in_the_middle_of_a_character_is_read_and_can_be_written(cut: bytes) -> None:
+    line = row(status=400, body={"error": {"code": "c", "message": "party ?"}}).replace(b"?", cut)
+    answer = answers.read(line)
+
+    assert answer is not None
+    assert answer.fault == ("c", "party \ufffd")
+
+
 @pytest.mark.parametrize("status", [0, 408, 409, 429, 500, 502, 503, 529, 599])
 def test_these_statuses_pass(status: int) -> None:
     answer = answers.read(row(status=status))

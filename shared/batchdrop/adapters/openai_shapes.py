@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from batchdrop.core import discretion
+from batchdrop.core.text import with_whole_characters
 from batchdrop.ports import BatchPage, LineError, RemoteBatch
 
 PAGE = 100
@@ -18,10 +19,10 @@ UNKNOWN = "unknown"  #: status or code where the provider gave none that is a wo
 def as_object(content: bytes) -> dict[str, Any]:
     """The JSON object of a body; empty where it is anything else."""
     try:
-        value = msgspec.json.decode(content)
+        return _object(msgspec.json.decode(content))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        whole = with_whole_characters(content)
+    return {} if whole == content else as_object(whole)
 
 
 def batch(value: object) -> RemoteBatch | None:

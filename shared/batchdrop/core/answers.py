@@ -10,6 +10,7 @@ import msgspec
 
 from batchdrop.core.codes import said
 from batchdrop.core.states import JobState
+from batchdrop.core.text import with_whole_characters
 from batchdrop.core.usage import Reported, Tally, salvage
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def read(line: bytes) -> Answer | None:
 def _salvage(line: bytes) -> Answer | None:
     """An answer that is paid for is not thrown away because a part of it is shaped unlike the API's description."""
     try:
-        value = json.loads(line)
+        value = json.loads(with_whole_characters(line))
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict) or not isinstance(value.get("custom_id"), str):

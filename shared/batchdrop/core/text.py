@@ -30,6 +30,8 @@ _SAMPLES = tuple((step, re.compile(rb"\d{%d}" % (limits.NUMBER_DIGITS // step)))
 _LONG = re.compile(_TEXT + rb"|(\d{%d})" % (limits.NUMBER_DIGITS + 1), re.DOTALL)
 #: What may be more than a double holds; an integer is exact, whatever its digits.
 _NUMBER = re.compile(_TEXT + rb"|(\d++(?:\.\d++)?[eE]\+?\d++|\d{309,}+\.\d++)", re.DOTALL)
+#: An escape; half a character, by itself, is group 1.
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
 _BRACKETS = b"{}[]"
 _BUT_BRACKETS = bytes(set(range(256)) - set(_BRACKETS))
 _ROUND = bytes.maketrans(_BRACKETS, b"()()")
@@ -48,6 +50,16 @@ def is_utf8(data: bytes | bytearray) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def with_whole_characters(text: bytes) -> bytes:
+    """JSON whose texts hold no half of a character and nothing that is not UTF-8: each is a U+FFFD, as in browsers.
+
+    Providers cut texts anywhere, and no encoder takes such a text again.
+    """
+    if not is_utf8(text):
+        text = text.decode(errors="replace").encode()
+    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], text)
 
 
 def is_deep(line: bytes | bytearray) -> bool:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from batchdrop.core.model import Usage
 
+#: No answer has more; neither the table nor a sum in dollars holds any number.
+_MOST = 10**15
+Tokens = Annotated[int, msgspec.Meta(ge=0, le=_MOST)]
+
 
 class Details(msgspec.Struct, frozen=True):
     """What is part of a token count."""
 
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-    reasoning_tokens: int | None = None
+    cached_tokens: Tokens | None = None
+    cache_write_tokens: Tokens | None = None
+    reasoning_tokens: Tokens | None = None
 
 
 class Reported(msgspec.Struct, frozen=True):
     """``usage`` of an answer: some endpoints say prompt and completion, some input and output."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    prompt_tokens: Tokens | None = None
+    completion_tokens: Tokens | None = None
     input_tokens_details: Details | None = None
     output_tokens_details: Details | None = None
     prompt_tokens_details: Details | None = None
@@ -110,5 +114,5 @@ def _details(value: Any) -> Details | None:  # noqa: ANN401
 
 
 def _count(value: Any) -> int | None:  # noqa: ANN401
-    whole = isinstance(value, int | float) and not isinstance(value, bool) and value == value // 1
-    return int(value) if whole else None
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return int(value) if is_number and 0 <= value <= _MOST and value == value // 1 else None
