@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 from typing import Any
 
 import pytest
 
 from batchdrop.settings import Settings
 from local.cloud.place import ROOT
-from tests.template.reading import Template
+from tests.template.reading import REGION, STACK, Template
 
 NAMES = ("Submitter", "Poller", "Collector")
 POWERTOOLS = {"POWERTOOLS_SERVICE_NAME", "POWERTOOLS_LOG_LEVEL"}
@@ -34,6 +35,18 @@ def test_the_variables_set_are_the_variables_read(template: Template, name: str)
     variables = template.properties(name)["Environment"]["Variables"]
     assert variables.keys() - POWERTOOLS == {field.upper() for field in Settings.__struct_fields__}
     assert variables.keys() >= POWERTOOLS
+
+
+def test_the_largest_variables_are_no_more_than_lambda_takes(template: Template) -> None:
+    """4 KB in all, of a stack whose name and whose region's are as long as they come; only AWS would tell."""
+    long = {
+        "EnqueuedTokenLimits": "x" * template.document["Parameters"]["EnqueuedTokenLimits"]["MaxLength"],
+        "OpenAIApiKeySecretArn": f"arn:aws-us-gov:secretsmanager:ap-southeast-2:123456789012:secret:{'x' * 128}",
+        "OpenAIBaseUrl": f"https://{'x' * 128}",
+    }
+    grown = Template(template.document, long).properties("Submitter")["Environment"]["Variables"]
+    written = json.dumps(grown).replace(f"{STACK}-", "x" * 41).replace(REGION, "ap-southeast-2")
+    assert len(written) <= 4_096
 
 
 @pytest.mark.parametrize("name", NAMES)
