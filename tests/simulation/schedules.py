@@ -33,6 +33,7 @@ from tests.simulation.world import TICK, World
 
 PATIENCE = 500
 AGAIN = 5  #: one schedule of so many is asked for everything once more
+NO_END = 10**9  #: of a turn
 SURELY_LISTED = 1_700  #: seconds within which a create is in the list, however late it comes
 
 
@@ -109,6 +110,7 @@ class Schedule:
             self._calm_down(world)
             before = world.table.rows.total()
             self._meddle(world)
+            self._end_what_is_out_of_time()
             self._start_what_is_due()
             self._let_run()
             if self.is_calm:
@@ -138,6 +140,20 @@ class Schedule:
             world.table.moved_at = world.clock.now()
         self.is_calm = is_calm
 
+    def _end_what_is_out_of_time(self) -> None:
+        """Before anybody else runs, who may take its work over, and count a crash."""
+        for one in [one for one in self.running if self.world.now >= one.ends_at]:
+            self.mishaps[Mishap.OUT_OF_TIME] += 1
+            self._end(one)
+            self.running.remove(one)
+
+    def _end(self, one: Running) -> None:
+        """It dies at its next call; what it calls on its way out comes to nothing either."""
+        one.process.dead = True
+        self.turn = NO_END
+        while not one.body.dead:
+            one.body.switch()
+
     def _start_what_is_due(self) -> None:
         world = self.world
         for letter in world.letters.received():
@@ -161,15 +177,12 @@ class Schedule:
 
     def _let_run(self) -> None:
         """So many calls of whoever's turn it is; in calm weather, everybody to the end."""
-        chance, running, now = self.chance.random, self.running, self.world.now
-        left = 10**9 if self.is_calm else self.chance.choice(self.weather.calls_a_round)
+        chance, running = self.chance.random, self.running
+        left = NO_END if self.is_calm else self.chance.choice(self.weather.calls_a_round)
         while running and left > 0:
             turn = left if len(running) == 1 else min(left, 1 + int(chance() * self.weather.calls_a_turn))
             self.turn = turn
             one = running[int(chance() * len(running))]
-            if now >= one.ends_at:
-                one.process.dead = True
-                self.mishaps[Mishap.OUT_OF_TIME] += 1
             one.body.switch()
             left -= turn - max(self.turn, 0)
             if one.body.dead:
