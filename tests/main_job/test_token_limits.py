@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from batchdrop.core.errors import RetryLater
-from batchdrop.core.states import BatchState
+from batchdrop.core.states import BatchState, JobState
 from batchdrop.ports import RemoteBatch
 from tests.main_job.metered import Metered, run
-from tests.main_job.service import Service, request
+from tests.main_job.service import IN, Service, request
 
 pytestmark = pytest.mark.no_cover
 
@@ -198,3 +198,24 @@ def test_too_many_calls_are_answered_by_patience_not_by_uploads() -> None:
     run(service, provider)
     assert completed(service) == 100
     assert service.api.calls["upload"] - 100 <= 60 + 15, "those of the first round, then one at a time"
+
+
+def test_what_a_failed_job_still_has_at_the_provider_takes_room_until_it_has_stopped() -> None:
+    service = Service(MAX_REQUESTS_PER_BATCH="1", ENQUEUED_LIMITS='{"gpt-5-mini": 90000}')
+    failed = service.drop("a.jsonl", prompts(2, 40_000))
+    service.deliver()
+    service.tick()
+    first, second = service.api.open_batches()
+    service.ports.objects._buckets[IN].clear()
+    service.api.finish(first)
+    service.tick()
+    assert service.job(failed).state is JobState.FAILED
+    waiting = service.drop("b.jsonl", prompts(1, 60_000))
+    service.tick()
+    service.tick()
+    assert service.api.batches[second].status == "cancelling"
+    assert [batch.state for batch in service.batches(waiting)] == [BatchState.QUEUED]
+    service.api.expire(second, done=0, status="cancelled")
+    service.tick()
+    service.tick()
+    assert [batch.state for batch in service.batches(waiting)] == [BatchState.IN_FLIGHT]

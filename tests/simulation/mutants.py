@@ -205,7 +205,7 @@ def _() -> Patches:
     from batchdrop.adapters.ledger import batches
 
     return [
-        (OpenItems, "of_running_jobs", lambda self: self.batches),
+        (OpenItems, "for_admission", lambda self: self.batches),
         (batches, "with_job", lambda change, add=None: [change]),
     ]
 

@@ -52,7 +52,7 @@ def decide(
     allowances: Allowances,
     pace: Pace = Pace(),
 ) -> Decision:
-    """Of the open ``batches`` of running ``jobs``, those to admit now.
+    """Of the open ``batches`` of running jobs, those to admit now; among them, what others have under way.
 
     The job with the fewest batches under way in a pool goes next, for its priority; of one job, the older batches.
     Where others wait for the operator (``core.blocking``) or for room (``core.crowding``), one is tried before all.

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from batchdrop.core import poison
+from batchdrop.core.lifecycle import OCCUPYING
 from batchdrop.core.model import Batch, Chunk, Job
 from batchdrop.core.states import BatchState, JobState
 
@@ -60,9 +61,10 @@ class OpenItems:
         asked = {job.job_id for job in self.jobs.values() if job.cancel_requested_at is not None}
         return [batch for batch in self.batches if batch.job_id in asked]
 
-    def of_running_jobs(self) -> list[Batch]:
+    def for_admission(self) -> list[Batch]:
+        """Every batch of running jobs; of others, of a failed one say, what takes room at the provider all the same."""
         running = {job.job_id for job in self.jobs.values() if job.state is JobState.RUNNING}
-        return [batch for batch in self.batches if batch.job_id in running]
+        return [batch for batch in self.batches if batch.job_id in running or batch.state in OCCUPYING]
 
     def jobs_under_way(self) -> list[Job]:
         """Those whose status may change, the one whose turn it has been for longest first."""

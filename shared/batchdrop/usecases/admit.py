@@ -33,7 +33,7 @@ class Admit:
     submitters: int = 20
 
     def __call__(self, jobs: Mapping[str, Job], batches: Sequence[Batch], deadline: Deadline) -> int:
-        """Number of batches admitted. ``batches``: every open batch of running jobs."""
+        """Number of batches admitted. ``batches``: every open one of running jobs, and of others what takes room."""
         now = self.clock.now()
         lease = now + dt.timedelta(seconds=int(deadline.remaining()) + 5)
         if not self.ledger.lead(self.name, lease=lease, now=now):

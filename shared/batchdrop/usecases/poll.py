@@ -165,7 +165,7 @@ class Poll:
 
     def _admit(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
         if found.in_state(BatchState.QUEUED):
-            tick.admitted = self.admit()(found.jobs, found.of_running_jobs(), deadline)
+            tick.admitted = self.admit()(found.jobs, found.for_admission(), deadline)
 
     def _redrive(self, found: OpenItems, tick: Tick, deadline: Deadline) -> None:
         if found:
