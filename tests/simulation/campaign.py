@@ -134,7 +134,7 @@ class Campaign:
         """To its end, or to where it is known how it ends."""
         while True:
             run.sites = list(run.line.sites)
-            if self._is_kept(run, course):
+            if self._is_kept(run, world, course):
                 moment = Moment(len(run.sites), world.saved(course))
                 if other := self._who_was_at(moment, run):
                     run.minutes = other.minutes
@@ -145,11 +145,16 @@ class Campaign:
         run.minutes = world.minutes()
         end(self.scenario, world, again=self.runs % ASKED_AGAIN == 0)
 
-    def _is_kept(self, run: Run, course: Course) -> bool:
-        """Once nothing is to come: every moment if another run may leave it there; else the first, and every minute."""
+    def _is_kept(self, run: Run, world: World, course: Course) -> bool:
+        """Once nothing is to come: every moment if another run may leave it there; else the first, and some minutes.
+
+        To keep one costs a quarter of what a minute does: all but as many runs meet at every second one.
+        """
         if len(run.sites) < max(run.faults, default=0):
             return False
-        return len(run.faults) < self.depth or not run.moments or not course.has_begun
+        if len(run.faults) < self.depth or not run.moments:
+            return True
+        return not course.has_begun and round(world.minutes()) % 2 == 0
 
     def _who_was_at(self, moment: Moment, run: Run) -> Run | None:
         """A run that was there with no more faults than this one. From now on, this one was."""
