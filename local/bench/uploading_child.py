@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 
-from batchdrop.adapters.aws import CONFIG
+from batchdrop.adapters.aws import BODIES
 from batchdrop.adapters.openai_batches import OpenAIBatches
 from batchdrop.adapters.openai_client import Client
 from batchdrop.adapters.s3 import S3Objects
@@ -58,7 +58,7 @@ class Body:
 
 def main(s3_url: str, openai_url: str, path: Path, rounds: int) -> dict[str, list[dict[str, float]]]:
     """Wall and CPU seconds of each in every round."""
-    s3 = boto3.client("s3", config=CONFIG, endpoint_url=s3_url)
+    s3 = boto3.client("s3", config=BODIES, endpoint_url=s3_url)
     objects, api, client = S3Objects(s3), OpenAIBatches(openai_url, Key()), Client(openai_url, Key().current).shared
     size = path.stat().st_size
     source = Source(bucket=_BUCKET, key=_KEY, first_byte=0, end_byte=size)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import boto3
 
-from batchdrop.adapters.aws import CONFIG
+from batchdrop.adapters.aws import BODIES, CALLS
 from batchdrop.adapters.clock import LambdaDeadline, SystemClock
 from batchdrop.adapters.dynamodb import DynamoDBTable
 from batchdrop.adapters.ledger import TableLedger
@@ -92,15 +92,15 @@ class Aws:
 
     @cached_property
     def ledger(self) -> TableLedger:
-        return TableLedger(DynamoDBTable(boto3.client("dynamodb", config=CONFIG), self.settings.table_name))
+        return TableLedger(DynamoDBTable(boto3.client("dynamodb", config=CALLS), self.settings.table_name))
 
     @cached_property
     def objects(self) -> S3Objects:
-        return S3Objects(boto3.client("s3", config=CONFIG))
+        return S3Objects(boto3.client("s3", config=BODIES))
 
     @cached_property
     def api(self) -> OpenAIBatches:
-        key = ApiKey(boto3.client("secretsmanager", config=CONFIG), self.settings.openai_secret_arn)
+        key = ApiKey(boto3.client("secretsmanager", config=CALLS), self.settings.openai_secret_arn)
         return OpenAIBatches(self.settings.openai_base_url, key)
 
     @cached_property
@@ -110,9 +110,9 @@ class Aws:
     @cached_property
     def messages(self) -> AwsMessages:
         return AwsMessages(
-            sqs=boto3.client("sqs", config=CONFIG),
-            functions=boto3.client("lambda", config=CONFIG),
-            events=boto3.client("events", config=CONFIG),
+            sqs=boto3.client("sqs", config=CALLS),
+            functions=boto3.client("lambda", config=CALLS),
+            events=boto3.client("events", config=CALLS),
             plan_queue_url=self.settings.plan_queue_url,
             submit_queue_url=self.settings.submit_queue_url,
             collect_queue_url=self.settings.collect_queue_url,

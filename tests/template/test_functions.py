@@ -6,8 +6,10 @@ import ast
 import json
 from typing import Any
 
+import boto3
 import pytest
 
+from batchdrop.bootstrap import Aws
 from batchdrop.settings import Settings
 from local.cloud.place import ROOT
 from tests.template.reading import REGION, STACK, Template
@@ -35,6 +37,27 @@ def test_the_variables_set_are_the_variables_read(template: Template, name: str)
     variables = template.properties(name)["Environment"]["Variables"]
     assert variables.keys() - POWERTOOLS == {field.upper() for field in Settings.__struct_fields__}
     assert variables.keys() >= POWERTOOLS
+
+
+def test_all_tries_of_a_call_that_is_not_answered_fit_into_each_function(
+    template: Template, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: dict[str, Any] = {}
+    client: Any = boto3.client
+
+    def noting(service: str, config: Any) -> Any:
+        made[service] = config
+        return client(service, config=config)
+
+    monkeypatch.setattr(boto3, "client", noting)
+    variables = template.properties("Poller")["Environment"]["Variables"]
+    ports = Aws(Settings.from_env({name: str(value) for name, value in variables.items()}))
+    assert all((ports.ledger, ports.objects, ports.api, ports.messages))
+    assert made.keys() == {"dynamodb", "s3", "secretsmanager", "sqs", "lambda", "events"}
+    shortest = min(template.properties(name)["Timeout"] for name in NAMES)
+    for service in made.keys() - {"s3"}:
+        waits = made[service]
+        assert waits.retries["total_max_attempts"] * (waits.connect_timeout + waits.read_timeout) <= shortest / 2
 
 
 def test_the_largest_variables_are_no_more_than_lambda_takes(template: Template) -> None:

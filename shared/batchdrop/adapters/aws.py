@@ -19,13 +19,16 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from batchdrop.core.codes import said
 from batchdrop.core.errors import Misconfigured, RetryLater
 
-#: Four tries in all, for every client: a throttled call backs off within the invocation before the queue does it.
-CONFIG = Config(
+#: For bodies, and copies on the server's side, which take their time. Four tries in all, for every client: a throttled
+#: call backs off within the invocation before the queue does it.
+BODIES = Config(
     connect_timeout=5,
     read_timeout=60,
     retries={"mode": "standard", "total_max_attempts": 4},
     tcp_keepalive=True,
 )
+#: For what is answered at once or never: with a minute for each try, one answer that does not come costs a whole tick.
+CALLS = BODIES.merge(Config(read_timeout=10))
 
 #: What botocore raises when no whole answer came.
 LOST: tuple[type[BotoCoreError], ...] = (
