@@ -39,6 +39,14 @@ def test_metadata_asks_for_all_or_nothing_and_every_line_is_told() -> None:
     assert service.ports.objects.keys(WORK) == []
 
 
+def test_what_the_event_names_is_there_when_it_is_told(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    there: list[list[str]] = []
+    monkeypatch.setattr(service.ports.messages, "job_ended", lambda _: there.append(service.outputs()))
+    job_id = service.drop("a.jsonl", [b"broken"])
+    service.run()
+    assert there == [[f"a.{job_id}.errors.jsonl", "a.status.json"]]
+
+
 @pytest.mark.parametrize(
     ("limit", "most", "told"), [("REQUESTS_PER_CHUNK", 3, 3), ("BYTES_PER_CHUNK", 500, 2), ("BYTES_PER_CHUNK", 1, 1)]
 )

@@ -221,6 +221,9 @@ class _Planning:
         if not self.plan.ledger.fail_job(self.job, code=error.code, reason=error.reason, now=now):
             return None
         failed = replace(self.job, state=JobState.FAILED, code=error.code, reason=error.reason, ended_at=now)
+        if self._errors in error.reason:
+            self.plan.announce.publish(failed)
+            return failed  # the collector tells the world, once they are there
         return self.plan.announce(failed)
 
 
