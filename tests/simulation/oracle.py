@@ -18,7 +18,7 @@ from tests.simulation.wire import Line
 
 __all__ = ["Expected", "Violation", "WatchedTable", "check_bought_once", "check_rest"]
 #: Nobody may know the upload that was begun; the bucket's lifecycle ends it.
-UPLOAD_UNKNOWN_AFTER = {"start_upload", "J5.note"}
+UPLOAD_UNKNOWN_AFTER = {"start_upload", "J5.note", "abort_upload"}
 TOKENS = 5  #: that an answer has
 OK = 200
 

@@ -30,6 +30,7 @@ UNMADE = {
     # out of time, or overtaken: tests/usecases/collecting
     "assemble._withdraw objects.delete",
     "clean._delete_files objects.write",
+    "concatenate._begun objects.abort_upload",
     "concatenate._merged objects.head",
     "fetch._record ledger.rest_fetch",
     # three days have passed: tests/main_job/test_deadline.py

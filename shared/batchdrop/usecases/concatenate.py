@@ -79,14 +79,19 @@ class Concatenate:
     def _begun(self, key: str, metadata: Mapping[str, str]) -> tuple[str, list[UploadPart]]:
         """The upload under way with its parts, or a new one.
 
-        A death between the start and the note leaves an upload that nobody knows: the bucket's lifecycle drops it.
+        A death between the start and the note, or an abort that fails, leaves an upload that nobody knows: the bucket's
+        lifecycle drops it.
         """
         if self.job.upload.get("key") == key:
             there = self.objects.list_parts(self.bucket, key, self.job.upload["upload_id"])
             if there is not None:
                 return self.job.upload["upload_id"], there
         upload_id = self.objects.start_upload(self.bucket, key, metadata=metadata, content_type=JSONL)
-        self.note({"key": key, "upload_id": upload_id}, self.job.published_as or self.job.stem)
+        try:
+            self.note({"key": key, "upload_id": upload_id}, self.job.published_as or self.job.stem)
+        except Unfinished:
+            self.objects.abort_upload(self.bucket, key, upload_id)
+            raise
         return upload_id, []
 
     def _take_time(self) -> None:

@@ -118,6 +118,25 @@ def test_who_read_the_job_before_its_upload_was_noted_begins_no_other_one(
     assert (len(read), world.objects.uploads) == (1, {})
 
 
+def test_who_lost_the_job_before_its_upload_was_noted_drops_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    job, whole = large(world, 7 * MIB, 12 * MIB)
+    start_upload = world.objects.start_upload
+
+    def overtaken(*args: Any, **how: Any) -> str:
+        """Another one, who took the claim for his own, is first in all that follows."""
+        monkeypatch.setattr(world.objects, "start_upload", start_upload)
+        upload_id = start_upload(*args, **how)
+        world.ledger.note_upload(world.job(job), {}, job.stem)
+        return upload_id
+
+    monkeypatch.setattr(world.objects, "start_upload", overtaken)
+    assert assemble(world, job) is None
+    assert world.objects.uploads == {}
+    world.clock.advance(minutes=20)
+    assert assemble(world, world.job(job)) is not None
+    assert world.output("large.results.jsonl") == whole
+
+
 def test_more_parts_than_an_upload_takes_are_merged_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(assembly, "MOST_PARTS", 3)
     monkeypatch.setattr(assembly, "MERGED", 1)
