@@ -33,6 +33,33 @@ def test_azures_endpoint_and_openais_are_both_known() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (line() + b",", f"A comma stands behind the object (byte {len(line())})."),
+        (line() + b" ,\t", f"A comma stands behind the object (byte {len(line()) + 1})."),
+        (line() + line(), f"A second object begins in the line (byte {len(line())})."),
+        (b"{'custom_id': 'a'}", "' stands where JSON has \" (byte 1)."),
+        (line().replace(b'"a"', b"'a'"), "' stands where JSON has \" (byte "),
+        ("{\u201ccustom_id\u201d: 1}".encode(), '\u201c stands where JSON has " (byte 1).'),
+        (b'{"custom_id": NaN}', "NaN is no value of JSON (byte 14)."),
+        (b'{"custom_id": True}', "True is no value of JSON (byte 14)."),
+        (b'{"custom_id": None}', "None is no value of JSON (byte 14)."),
+        (b"# ten lines of mine", "JSON has no comments (byte 0)."),
+        (b'{"custom_id": "a", // mine', "JSON has no comments (byte 19)."),
+        (b'{"custom_id": "a\tb"}', "A text in the line has a tab, or another control character, as it is (byte 16)."),
+        (line()[:-1], "This line is not parseable as valid JSON: it is cut short."),
+        (b'{"a":1,}', "This line is not parseable as valid JSON: trailing comma in object (byte 7)."),
+        (line() + b"x", "This line is not parseable as valid JSON: trailing characters (byte "),
+    ],
+)
+def test_what_people_write_instead_of_json_is_told(text: bytes, words: str) -> None:
+    verdict = judge(text)
+    assert isinstance(verdict, Refusal)
+    assert verdict.code == "invalid_json_line"
+    assert verdict.reason.startswith(words)
+
+
+@pytest.mark.parametrize(
     ("text", "code"),
     [
         (b"no json", "invalid_json_line"),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Raw
 
-from batchdrop.core import limits
+from batchdrop.core import limits, no_json
 from batchdrop.core.appearance import SHAPES, Kind
 from batchdrop.core.codes import said
 from batchdrop.core.request import NOTHING, NULL, Body, Pair, Refusal, Request, embedded, is_model, is_nothing
@@ -111,7 +111,7 @@ def _no_object(line: bytes | bytearray) -> Refusal:
     try:
         msgspec.json.decode(line, type=Raw)
     except msgspec.DecodeError as error:
-        return Refusal(*said("invalid_json_line", detail=_detail(error)))
+        return Refusal(*no_json.reason(line, error))
     return Refusal(*said("not_an_object"))
 
 
@@ -189,12 +189,6 @@ def _faults_of_body(text: Raw, endpoint: limits.Endpoint) -> Iterator[tuple[str,
 
 def _shape(fields: _Line) -> Kind | None:
     return next((kind for name, kind in SHAPES.items() if not is_nothing(getattr(fields, name))), None)
-
-
-def _detail(error: msgspec.DecodeError) -> str:
-    """The parser's words, which quote nothing of the line."""
-    text = str(error).removeprefix("JSON is malformed: ")
-    return "it is cut short" if text == "Input data was truncated" else text
 
 
 def _is_object(value: Raw) -> bool:

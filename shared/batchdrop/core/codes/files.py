@@ -96,7 +96,8 @@ FILES: Mapping[str, Text] = MappingProxyType(
         ),
         "unknown_price": text(
             "The job must not cost more than ${cap}, and what a batch costs is not known of {models}; nothing was run.",
-            "Drop the file with the metadata max-cost-usd=none to run it whatever it costs.",
+            "If OpenAIBaseUrl does not say whose prices hold, the stack's parameter PriceProvider does. Drop the file "
+            "with the metadata max-cost-usd=none to run it whatever it costs.",
             cap="5",
             models="my-model",
         ),

@@ -22,6 +22,27 @@ LINES: Mapping[str, Text] = MappingProxyType(
             "Write one JSON object per line, with a JSON library.",
             detail="invalid character (byte 14)",
         ),
+        "invalid_json_line.comma": text(
+            "A comma stands behind the object (byte {at}).", "Write one JSON object per line, and nothing else.", at=163
+        ),
+        "invalid_json_line.several": text(
+            "A second object begins in the line (byte {at}).", "Write one JSON object per line.", at=163
+        ),
+        "invalid_json_line.quote": text(
+            '{what} stands where JSON has " (byte {at}).',
+            "Write the line with a JSON library, such as Python's json.dumps.",
+            what="'",
+            at=1,
+        ),
+        "invalid_json_line.word": text(
+            "{what} is no value of JSON (byte {at}).", "Write true, false, null, or a text.", what="NaN", at=111
+        ),
+        "invalid_json_line.comment": text("JSON has no comments (byte {at}).", "Take it out.", at=0),
+        "invalid_json_line.control": text(
+            "A text in the line has a tab, or another control character, as it is (byte {at}).",
+            "Escape it, \\t for a tab, or write the line with a JSON library.",
+            at=146,
+        ),
         "too_deep": text("The line nests deeper than {most} levels.", "Flatten it.", most=limits.LINE_DEPTH),
         "line_too_long": text(
             "The line is longer than {most:,} bytes.",
