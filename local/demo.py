@@ -7,7 +7,6 @@ import shutil
 import signal
 import sys
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from local.cloud.__main__ import interrupted, wishes
+from local.cloud.__main__ import interrupted, priced, wishes
 from local.cloud.place import DEFAULT, ROOT, Place
 from local.cloud.running import running
 from local.cloud.trouble import Trouble
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from local.cloud.running import Running, Wishes
+    from local.cloud.running import Running
 
 SAMPLE = ROOT / "events" / "sample.jsonl"
 KEY, STEM = "reviews/sample.jsonl", "reviews/sample"
@@ -53,16 +52,6 @@ def run() -> int:
         job = watch(up)
         show(up, job)
     return 0 if job["state"] == "completed" else 1
-
-
-def priced(asked: Wishes) -> Wishes:
-    """The local OpenAI server asks for no money: its jobs cost what OpenAI would have taken for the same tokens.
-
-    What answers behind it has its own price, and we do not know it.
-    """
-    if not asked.own_openai or asked.upstream:
-        return asked
-    return replace(asked, parameters={"PriceProvider": "openai", **asked.parameters})
 
 
 def watch(up: Running) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from local.cloud.emulator import KEY, KEY_ID
@@ -41,6 +42,16 @@ def wishes(env: Mapping[str, str]) -> Wishes:
     return asked
 
 
+def priced(asked: Wishes) -> Wishes:
+    """The local OpenAI server asks for no money: its jobs cost what OpenAI would have taken for the same tokens.
+
+    What answers behind it has its own price, and we do not know it.
+    """
+    if not asked.own_openai or asked.upstream:
+        return asked
+    return replace(asked, parameters={"PriceProvider": "openai", **asked.parameters})
+
+
 def _upstream(env: Mapping[str, str]) -> tuple[str, ...]:
     """The options of the local OpenAI server for OPENAI_UPSTREAM and OPENAI_UPSTREAM_MODEL."""
     if not env.get("OPENAI_UPSTREAM"):
@@ -59,7 +70,7 @@ def up() -> None:
         _announce(Stack.read(DEFAULT.stack_file))
         return
     bring_down(DEFAULT)
-    _announce(bring_up(DEFAULT, asked, tethered=False).stack)
+    _announce(bring_up(DEFAULT, priced(asked), tethered=False).stack)
 
 
 def down() -> None:

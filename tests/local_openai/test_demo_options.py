@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from local.cloud.__main__ import wishes
+from local.cloud.__main__ import priced, wishes
 from local.cloud.trouble import Trouble
-from local.demo import priced
 from local.openai.__main__ import options
 from local.openai.upstream import UpstreamOptions
 
@@ -33,7 +32,7 @@ def test_an_upstream_behind_another_api_makes_no_sense() -> None:
         wishes({"OPENAI_UPSTREAM": URL, "OPENAI_BASE_URL": "https://api.test/v1"})
 
 
-def test_the_demo_shows_what_openai_would_have_taken_where_nobody_takes_anything() -> None:
+def test_a_cost_is_what_openai_would_have_taken_where_nobody_takes_anything() -> None:
     assert priced(wishes({})).parameters == {"PriceProvider": "openai"}
     assert priced(wishes({"PARAMS": "PriceProvider= MaxAttempts=1"})).parameters == {
         "PriceProvider": "",

@@ -62,6 +62,45 @@ def test_a_value_that_an_option_cannot_have_is_refused_by_name(name: str, value:
     assert refused.value.code == "invalid_option"
 
 
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ("invalid-line", "invalid-lines"),
+        ("max-cost", "max-cost-usd"),
+        ("max-costs-usd", "max-cost-usd"),
+        ("cost-usd", "max-cost-usd"),
+        ("priorty", "priority"),
+        ("max-attempt", "max-attempts"),
+        ("attempts", "max-attempts"),
+    ],
+)
+def test_a_key_that_is_nearly_an_option_is_refused(given: str, name: str) -> None:
+    with pytest.raises(Rejected, match=f"has {given}, which is no option; nothing was run.* {name}"):
+        options({given: "3"}, Options())
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "apis",
+        "app",
+        "api-key",
+        "author",
+        "content-type",
+        "cost-center",
+        "lines",
+        "max-age",
+        "max-retries",
+        "mtime",
+        "prio",
+        "s3cmd-attrs",
+        "window",
+    ],
+)
+def test_the_keys_of_other_tools_are_their_own(key: str) -> None:
+    assert options({key: "3"}, Options()) == Options()
+
+
 def test_a_job_may_lift_the_stacks_cap() -> None:
     assert options({"max-cost-usd": "None"}, Options(max_cost_usd=Decimal(5))).max_cost_usd is None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 APIS = ("default",)
 MOST_ATTEMPTS = 100
 NO_CAP = "none"
+#: How like an option a key is that was meant to be one: those of other tools are less so.
+_NEAR = 0.8
+_SHORT = 4  #: letters
 _WINDOW = re.compile(r"[1-9]\d{0,3}[mhd]")
 
 
@@ -59,12 +63,12 @@ def options(metadata: Mapping[str, str], defaults: Options, windows: Collection[
 
     ``windows``: the completion windows that the provider takes, where that is known.
 
-    ``Rejected("invalid_option")`` for a value that an option cannot have, and for ``max_cost_usd`` or ``MaxCostUSD``:
-    a cap that is ignored costs money.
+    ``Rejected("invalid_option")`` for a value that an option cannot have, and for a key that is nearly one, such as
+    ``MaxCostUSD`` or ``max-cost``: a cap that is ignored costs money.
     """
-    for key in metadata.keys() - _READERS.keys():
-        if name := _LETTERS.get(_letters(key)):
-            raise Rejected(*said("invalid_option.name", given=key, name=name))
+    for key in sorted(metadata.keys() - _READERS.keys()):
+        if meant := _meant(_letters(key)):
+            raise Rejected(*said("invalid_option.name", given=key, name=meant))
     given = {name: read(name, metadata[name].strip()) for name, read in _READERS.items() if name in metadata}
     asked = given.get("completion-window")
     if asked and windows and asked not in windows:
@@ -122,6 +126,16 @@ def _max_cost_usd(name: str, value: str) -> Decimal | None:
 
 def _letters(name: str) -> str:
     return re.sub(r"[-_. ]", "", name.lower())
+
+
+def _meant(letters: str) -> str | None:
+    """The option that has these letters, or nearly; of a short name, each letter counts."""
+    near = [letters] if letters in _LETTERS else get_close_matches(letters, filter(_is_long, _LETTERS), 1, _NEAR)
+    return _LETTERS[near[0]] if near else None
+
+
+def _is_long(letters: str) -> bool:
+    return len(letters) > _SHORT
 
 
 def _wrong(name: str, accepted: str) -> Rejected:
