@@ -89,7 +89,7 @@ build: setup .local/sam/stamp  ## sam build, then bytecode; PARAMS="Architecture
 # A deployed stack keeps what is not named, the build takes the template's default: of the architecture, that would be
 # functions of one with a layer of the other. What stands twice, sam takes from its last place.
 deploy: build  ## build and deploy to AWS; PARAMS="Name=value ..." sets the template's parameters
-	@.local/sam/bin/sam deploy --parameter-overrides "Architecture=arm64 $${PARAMS:-}"
+	@.local/sam/bin/sam deploy --parameter-overrides Architecture=arm64 $(if $(PARAMS),"$$PARAMS")
 
 lock: .venv/stamp  ## write the locks anew from pyproject.toml
 	@$(LOCK) --upgrade --group dev pyproject.toml --output-file requirements-dev.txt

@@ -139,6 +139,17 @@ def test_what_is_not_just_the_rest_is_not_taken_for_it(rest: Any) -> None:
         read(first(), rest)
 
 
+def test_no_part_is_asked_for_when_it_is_late() -> None:
+    times = iter([0.0, openai_download.RESUME_SECONDS])
+    with pytest.raises(RetryLater, match="ended after 5 of 10 bytes"):
+        list(openai_download.whole(first(), lambda _: pytest.fail("it is late"), lambda: next(times)))  # type: ignore[arg-type]
+
+
+def test_a_body_of_more_than_was_announced_is_not_asked_for_more() -> None:
+    with pytest.raises(RetryLater, match="ended after 12 of 10 bytes"):
+        read(Answer(b"123456789012", content_length="10"))
+
+
 def test_of_a_coded_body_no_part_is_asked_for() -> None:
     with pytest.raises(RetryLater):
         read(Answer(b"12345", content_length="10", content_encoding="gzip"))

@@ -100,6 +100,26 @@ def test_an_error_file_that_never_shows_costs_no_answer_that_is_paid_for(service
     assert bool(service.api.calls["cancel"]) == bool(minutes), "what has ended is not to be stopped"
 
 
+@pytest.mark.no_cover
+def test_nor_where_the_cancel_got_through_late_and_it_ended_just_before_it_would_be_given_up(service: Service) -> None:
+    started(service)
+    (batch_id,) = service.api.open_batches()
+    cancel(service)
+    for call in range(1, 4_000):
+        service.api.script("cancel", RetryLater("busy"), call=call)
+    for minute in range(359):
+        service.ports.clock.advance(minutes=1)
+        if minute == 330:
+            service.api._faults.clear()
+        service.tick()
+    assert service.api.batches[batch_id].status == "cancelling"
+    service.api.finish(batch_id, [answer(f"r-{number}") for number in range(1, 4)])
+    service.api.change(batch_id, failed=1, error_file_id=None)
+    service.run(never)
+    counts = service.status("x")["counts"]
+    assert (counts["completed"], counts["failed"]) == (3, 1)
+
+
 def test_batches_that_were_not_bought_are_dropped(service: Service) -> None:
     job_id = service.drop("x.jsonl", [request("a", model="one"), request("b", model="two")])
     assert cancel(service) == 1

@@ -5,6 +5,7 @@ OpenAI cuts downloads of more than some 200 MB, each time anew: what began again
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -17,16 +18,21 @@ if TYPE_CHECKING:
     Ask = Callable[[Mapping[str, str]], APIResponse[bytes] | None]
 
 BLOCK = 2**20
+#: No part is asked for later than that: one that falls silent takes another minute, and the function has fifteen.
+RESUME_SECONDS = 240.0
 #: A coding would hide whether all of the announced bytes came.
 PLAIN = {"Accept-Encoding": "identity"}
 _PARTIAL = 206
 
 
-def whole(first: APIResponse[bytes], ask: Ask) -> Iterator[bytes]:
-    """The body of ``first`` in blocks. ``ask`` is for what a cut left of it, as long as each part brings a block."""
+def whole(first: APIResponse[bytes], ask: Ask, clock: Callable[[], float] = time.monotonic) -> Iterator[bytes]:
+    """The body of ``first`` in blocks. ``ask`` is for what a cut left, while each part brings a block and it is early.
+
+    ``clock``: seconds.
+    """
     import httpx2  # noqa: PLC0415 - comes with the SDK
 
-    came, total, trouble = 0, _announced(first), ""
+    came, total, trouble, latest = 0, _announced(first), "", clock() + RESUME_SECONDS
     answer: APIResponse[bytes] | None = first
     while answer is not None:
         begun = came
@@ -40,7 +46,7 @@ def whole(first: APIResponse[bytes], ask: Ask) -> Iterator[bytes]:
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             # Past its headers the SDK lets these through as they are.
             trouble = f"a download was cut at byte {came}: {type(error).__name__}"
-        answer = _rest(first, came, ask) if came > begun else None
+        answer = _rest(first, came, ask) if came > begun and clock() < latest else None
     raise RetryLater(trouble)
 
 
@@ -52,7 +58,7 @@ def _announced(answer: APIResponse[bytes]) -> int | None:
 def _rest(first: APIResponse[bytes], came: int, ask: Ask) -> APIResponse[bytes] | None:
     """The bytes of the same file from ``came`` on; None where the provider does not give just those."""
     total, tag = _announced(first), first.headers.get("etag", "")
-    if total is None or _is_coded(first):
+    if total is None or came >= total or _is_coded(first):
         return None
     # A file's content never changes; where it is named, it is asked for by its name all the same.
     same = {"If-Range": tag} if tag.startswith('"') else {}

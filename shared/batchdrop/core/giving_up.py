@@ -28,7 +28,7 @@ def is_hopeless(job: Job, batch: Batch, now: dt.datetime) -> bool:
         return False
     ends = {
         BatchState.CREATING: batch.intent_at and batch.intent_at + PATIENCE,
-        BatchState.IN_FLIGHT: batch.next_check_at if _is_to_stop(batch) else asked + UNHEARD,
+        BatchState.IN_FLIGHT: _heard_by(batch, asked),
         BatchState.BLOCKED: asked,
         BatchState.ENDED: batch.ended_at and batch.ended_at + WITHHELD,
     }
@@ -36,9 +36,13 @@ def is_hopeless(job: Job, batch: Batch, now: dt.datetime) -> bool:
     return end is not None and end <= now
 
 
-def _is_to_stop(batch: Batch) -> bool:
-    """Whether the provider was asked and it runs on. One that has ended is paid for: its files are about to show."""
-    return batch.cancel_sent_at is not None and batch.remote_status not in ENDED_STATUSES
+def _heard_by(batch: Batch, asked: dt.datetime) -> dt.datetime | None:
+    """When the end of a batch in flight should have been seen. One that has ended is paid for: its files will show."""
+    if batch.cancel_sent_at is None:
+        return asked + UNHEARD
+    if batch.remote_status in ENDED_STATUSES and batch.next_check_at:
+        return max(asked + UNHEARD, batch.next_check_at + PATIENCE)
+    return batch.next_check_at
 
 
 def what_is_known(batch: Batch) -> str:

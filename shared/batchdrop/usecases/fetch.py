@@ -21,7 +21,7 @@ from batchdrop.usecases import dividing, learning, pace
 from batchdrop.usecases.resting import given_back
 
 DOWNLOADS = 3  #: tries within one invocation; then the queue and the poller try again
-RESTART_SECONDS = 120.0  #: no new download with less than this left
+RESTART_SECONDS = 330.0  #: no new download with less than this left: one that is taken up again takes five minutes
 GRACE = timedelta(hours=1)  #: for so long a missing file may still turn up; one with answers in it, for ever
 
 Otherwise = tuple[str, str] | None  #: code and reason of what was never answered; None where it goes again
