@@ -51,6 +51,8 @@ def run_waves(stack: Stack) -> None:
 
 
 def refuse_a_file(stack: Stack) -> None:
+    """By itself, and for its lines: the one is told by the submitter, the other by the collector."""
+    told(stack, "none.txt", b"none")
     told(stack, "broken.jsonl", b"broken")
     assert stack.status("broken")["state"] == "failed"
     body, options = request("n-0") + b"\nbroken", {"invalid-lines": "reject"}
