@@ -214,6 +214,13 @@ def test_one_invalid_line_and_nothing_is_bought_where_the_metadata_says_so(world
     assert executions(world, "reject-") == {}
 
 
+def test_an_option_that_cannot_be_is_told_before_anything_is_read(world: World) -> None:
+    world.drop("option/a.jsonl", request("option-1"), {"max-attempts": "many"})
+    status = world.wait("option/a")
+    assert (status["state"], status["code"]) == ("failed", "invalid_option")
+    assert executions(world, "option-") == {}
+
+
 def test_the_errors_file_mended_and_dropped(world: World) -> None:
     world.drop("mend/a.jsonl", request("mend-1") + b"\n" + request("mend-2", stream=True))
     world.wait("mend/a")
