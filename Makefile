@@ -23,7 +23,7 @@ done; \
 echo "no Python 3.11 or newer found: set PYTHON to one" >&2; exit 1
 endef
 
-.PHONY: help setup demo up down test conformance lint docs fmt lock build deploy soak fuzz live size bench
+.PHONY: help setup demo up down test cover conformance lint docs fmt lock build deploy soak fuzz live size bench
 help:  ## list the commands
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
@@ -43,6 +43,9 @@ down:  ## stop what `make up` started
 # others wait for processes at times: one more of them than there are cores of the smallest machine.
 test: setup .local/sam/stamp .local/checks/stamp lint  ## lint, types, and every test
 	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
+	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/simulation
+
+cover: setup .local/sam/stamp .local/checks/stamp  ## the tests but the simulation, and what they cover, by branch
 	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered \
 	  --ignore tests/simulation
 
