@@ -41,13 +41,13 @@ down:  ## stop what `make up` started
 
 # The simulation in processes of its own: beside a thousand other tests it takes three times as long. The
 # others wait for processes at times: one more of them than there are cores of the smallest machine.
+OTHERS := $(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/simulation
 test: setup .local/sam/stamp .local/checks/stamp lint  ## lint, types, and every test
 	@$(BIN)/pytest -q -n auto --dist loadfile --no-loadscope-reorder tests/simulation
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/simulation
+	@$(OTHERS)
 
 cover: setup .local/sam/stamp .local/checks/stamp  ## the tests but the simulation, and what they cover, by branch
-	@$(BIN)/pytest -q -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered \
-	  --ignore tests/simulation
+	@$(OTHERS) --cov --cov-report=term:skip-covered
 
 # The tests clear the environment of OPENAI_*; a key is on no command line but that of whoever typed it there.
 conformance: setup  ## the SDK's view of the API: the local server's, or OPENAI_BASE_URL=... OPENAI_API_KEY=...

@@ -46,7 +46,7 @@ def whole(first: APIResponse[bytes], ask: Ask, clock: Callable[[], float] = time
         except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
             # Past its headers the SDK lets these through as they are.
             trouble = f"a download was cut at byte {came}: {type(error).__name__}"
-        answer = _rest(first, came, ask) if came > begun and clock() < latest else None
+        answer = _rest(first, came, total, ask) if came > begun and clock() < latest else None
     raise RetryLater(trouble)
 
 
@@ -55,12 +55,12 @@ def _announced(answer: APIResponse[bytes]) -> int | None:
     return int(length) if length.isdecimal() else None
 
 
-def _rest(first: APIResponse[bytes], came: int, ask: Ask) -> APIResponse[bytes] | None:
+def _rest(first: APIResponse[bytes], came: int, total: int | None, ask: Ask) -> APIResponse[bytes] | None:
     """The bytes of the same file from ``came`` on; None where the provider does not give just those."""
-    total, tag = _announced(first), first.headers.get("etag", "")
     if total is None or came >= total or _is_coded(first):
         return None
     # A file's content never changes; where it is named, it is asked for by its name all the same.
+    tag = first.headers.get("etag", "")
     same = {"If-Range": tag} if tag.startswith('"') else {}
     try:
         answer = ask({**PLAIN, "Range": f"bytes={came}-", **same})
