@@ -105,3 +105,13 @@ def test_a_plan_that_cannot_read_its_batches_gives_its_lease_back() -> None:
     with patch.object(stack.ledger, "batches", side_effect=RetryLater("busy")), pytest.raises(RetryLater):
         stack.plan().resume(begun.job_id, FakeDeadline())
     assert stack.job("a.jsonl", version_id).lease_until is None
+
+
+@pytest.mark.parametrize(("write", "data"), [("add_chunk", DATA), ("start_job", DATA), ("fail_job", b"oops\n")])
+def test_a_plan_whose_write_fails_gives_its_lease_back(write: str, data: bytes) -> None:
+    stack = PlanningStack(limit=Limits(requests=1))
+    version_id = stack.put(data)
+    with patch.object(stack.ledger, write, side_effect=RetryLater("busy")), pytest.raises(RetryLater):
+        stack.plan()("input", "a.jsonl", version_id, FakeDeadline())
+    job = stack.job("a.jsonl", version_id)
+    assert (job.state, job.lease_until) == (JobState.PLANNING, None)

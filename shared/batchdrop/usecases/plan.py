@@ -98,6 +98,13 @@ class _Planning:
 
     def run(self) -> Job | None:
         try:
+            return self._planned()
+        except RetryLater:
+            self._rest()
+            raise
+
+    def _planned(self) -> Job | None:
+        try:
             if poison.is_poisoned(self.job):
                 raise _poisoned(self.job)
             match self._read():
@@ -112,9 +119,6 @@ class _Planning:
             return self._fail(error)
         except Misconfigured as trouble:
             return self._wait(trouble)
-        except RetryLater:
-            self._rest()
-            raise
 
     def _read(self) -> _Pass:
         known = self.plan.ledger.batches(self.job.job_id) if self.job.chunks else ()
