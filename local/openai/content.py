@@ -28,14 +28,16 @@ async def send(
         response.enable_compression(web.ContentCoding.gzip)
     else:
         response.content_length = end - start
-    if fault is not None and fault.do in ("cut", "short"):
-        end = min(end, start + fault.at)
-    if fault is not None and fault.do == "short":
+    # What ends before the fault's byte comes whole: its connection is kept, and may serve the next request.
+    broken = fault if fault is not None and fault.do in ("cut", "short") and start + fault.at < end else None
+    if broken is not None:
+        end = start + broken.at
+    if broken is not None and broken.do == "short":
         response.content_length = end - start
     await response.prepare(request)
     await _write(response, stored, start, end)
-    if fault is not None and fault.do == "cut":
-        await _break(request, fault)
+    if broken is not None and broken.do == "cut":
+        await _break(request, broken)
     else:
         await response.write_eof()
     return response

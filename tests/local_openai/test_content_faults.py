@@ -67,6 +67,15 @@ def test_only_contents_above_a_size_are_cut_and_those_always(client: openai.Open
     assert read(client, small) == (line("only"), None)
 
 
+@pytest.mark.parametrize("how", ["fin", "rst"])
+def test_a_content_that_ends_before_the_cut_is_whole_and_its_connection_is_kept(
+    client: openai.OpenAI, admin: Admin, file_id: str, how: str
+) -> None:
+    admin.fault("files.content", "cut", at=len(CONTENT), how=how)
+    assert read(client, file_id) == (CONTENT, None)
+    assert [read(client, file_id) for _ in range(20)] == [(CONTENT, None)] * 20
+
+
 def test_a_short_content_is_a_complete_reply_that_lacks_bytes(
     client: openai.OpenAI, admin: Admin, file_id: str
 ) -> None:
