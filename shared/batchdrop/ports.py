@@ -79,11 +79,12 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class UploadPart:
-    """A finished part of a multipart upload. ``number`` counts from 1."""
+    """A finished part of a multipart upload. ``number`` counts from 1. ``checksum``: CRC-32 in base64, where known."""
 
     number: int
     etag: str
     bytes: int
+    checksum: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
+from batchdrop.adapters.s3_multipart import S3Uploads
 from batchdrop.core.errors import Rejected
 from batchdrop.ports import IfAbsent, IfMatch, ObjectStore
 from tests.contract.stores import PAGE, PART, open_uploads, put, read, source, store
@@ -105,3 +108,35 @@ def test_more_parts_than_a_page_are_all_listed(store: ObjectStore) -> None:
     listed = store.list_parts("work", "joined", upload)
     assert listed is not None
     assert [part.number for part in listed] == list(range(1, 2 * PAGE + 2))
+
+
+def test_s3_is_told_of_checksums_beforehand_and_again_of_each_at_the_end() -> None:
+    client = boto3.client("s3", region_name="eu-central-1")
+    uploads, joined = S3Uploads(client, page=PAGE), {"Bucket": "work", "Key": "joined"}
+    part, algorithm = joined | {"UploadId": "u"}, {"ChecksumAlgorithm": "CRC32"}
+    with Stubber(client) as stubber:
+        begun = joined | algorithm | {"Metadata": {}, "ContentType": "application/jsonl"}
+        stubber.add_response("create_multipart_upload", {"UploadId": "u"}, begun)
+        sent = part | algorithm | {"PartNumber": 1, "Body": END}
+        stubber.add_response("upload_part", {"ETag": '"e1"', "ChecksumCRC32": "one="}, sent)
+        copied = part | {"PartNumber": 2, "CopySource": {"Bucket": "input", "Key": "a"}, "CopySourceRange": "bytes=0-2"}
+        copy = {"CopyPartResult": {"ETag": '"e2"', "ChecksumCRC32": "two="}}
+        stubber.add_response("upload_part_copy", copy, copied)
+        old = {"PartNumber": 3, "ETag": '"e3"', "Size": 4, "ChecksumCRC32": "old="}
+        stubber.add_response("list_parts", {"Parts": [old]}, part | {"MaxParts": PAGE})
+        ended = [
+            {"PartNumber": 1, "ETag": '"e1"', "ChecksumCRC32": "one="},
+            {"PartNumber": 2, "ETag": '"e2"', "ChecksumCRC32": "two="},
+            {"PartNumber": 3, "ETag": '"e3"', "ChecksumCRC32": "old="},
+        ]
+        stubber.add_response(
+            "complete_multipart_upload", {"ETag": '"all-3"'}, part | {"MultipartUpload": {"Parts": ended}}
+        )
+        upload = uploads.start_upload("work", "joined", metadata={}, content_type="application/jsonl")
+        parts = [
+            uploads.upload_part("work", "joined", upload, 1, END),
+            uploads.copy_part("work", "joined", upload, 2, source("a", 0, 3)),
+            *(uploads.list_parts("work", "joined", upload) or []),
+        ]
+        assert uploads.complete_upload("work", "joined", upload, parts, only=None) is not None
+        stubber.assert_no_pending_responses()
