@@ -1,6 +1,7 @@
 """What an endpoint refuses when a request is executed: a 400 of that request, not of its batch.
 
-Only the fields that an answer is made of are judged; the codes are OpenAI's, the wording of messages is assumed (A21).
+Judged are the fields that an answer is made of, and those that are wrong most often. The codes are OpenAI's, the
+wording of messages is assumed (A21).
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ import msgspec
 
 _Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 _Dimensions = Annotated[int, msgspec.Meta(ge=1, le=3_072)]
+
+
+_Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
+_Temperature = Annotated[float, msgspec.Meta(ge=0, le=2)]
+_Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class _Message(msgspec.Struct):
@@ -28,6 +34,12 @@ class _Chat(msgspec.Struct):
     messages: Annotated[list[_Message], msgspec.Meta(min_length=1)]
     n: Annotated[int, msgspec.Meta(ge=1, le=128)] | None = None
     response_format: _Format | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    temperature: _Temperature | None = None
+    top_p: _Share | None = None
+    presence_penalty: _Penalty | None = None
+    frequency_penalty: _Penalty | None = None
 
 
 class _Responses(msgspec.Struct):
@@ -35,6 +47,8 @@ class _Responses(msgspec.Struct):
     instructions: str | None = None
     max_output_tokens: int | None = None
     metadata: dict[str, str] | None = None
+    temperature: _Temperature | None = None
+    top_p: _Share | None = None
 
 
 class _Completions(msgspec.Struct):
@@ -70,6 +84,14 @@ _SHAPES: dict[str, type[msgspec.Struct]] = {
     "/v1/images/edits": _Prompted,
     "/v1/videos": _Prompted,
 }
+#: Parameters of chat completions that responses refuse, and where they went.
+_MOVED = {
+    "messages": "input",
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "response_format": "text.format",
+    "reasoning_effort": "reasoning.effort",
+}
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<param>.*)`)?$", re.DOTALL)
 
 
@@ -84,6 +106,12 @@ class Refusal:
 
 def judge(endpoint: str, body: dict[str, Any]) -> Refusal | None:
     """Why ``endpoint`` refuses ``body``, or null where it would answer."""
+    if endpoint == "/v1/responses" and (moved := next((name for name in _MOVED if name in body), None)):
+        return Refusal(
+            f"Unsupported parameter: '{moved}'. In the Responses API, this parameter has moved to '{_MOVED[moved]}'.",
+            moved,
+            "unsupported_parameter",
+        )
     try:
         msgspec.convert(body, _SHAPES[endpoint])
     except msgspec.ValidationError as error:

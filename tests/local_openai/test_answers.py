@@ -95,14 +95,18 @@ def test_vectors_have_the_length_that_was_asked_for(client: OpenAI, admin: Admin
         ("/v1/chat/completions", {"messages": []}, "messages"),
         ("/v1/chat/completions", {"messages": "x"}, "messages"),
         ("/v1/chat/completions", {"messages": MESSAGES, "response_format": "json"}, "response_format"),
+        ("/v1/chat/completions", {"messages": MESSAGES, "temperature": "hot"}, "temperature"),
+        ("/v1/chat/completions", {"messages": MESSAGES, "top_p": 2}, "top_p"),
         ("/v1/embeddings", {"input": ""}, "input"),
         ("/v1/responses", {"input": 7}, "input"),
+        ("/v1/responses", {"messages": MESSAGES}, "messages"),
+        ("/v1/responses", {"input": "Hello", "max_tokens": 7}, "max_tokens"),
     ],
 )
 def test_a_body_that_the_endpoint_refuses_is_a_400_of_its_request_alone(
     client: OpenAI, admin: Admin, endpoint: str, body: dict[str, Any], param: str
 ) -> None:
-    good = {"messages": MESSAGES, "input": "Hello"}
+    good = {"messages": MESSAGES} if "chat" in endpoint else {"input": "Hello"}
     refused, answered = execute(client, admin, endpoint, {"model": "gpt-4o"} | body, {"model": "gpt-4o"} | good)
     assert (refused["status_code"], answered["status_code"]) == (400, 200)
     error = refused["body"]["error"]
