@@ -207,6 +207,19 @@ def test_a_conflict_with_another_writer_is_tried_again_and_then_lost(
         stub.assert_no_pending_responses()
 
 
+def test_removing_a_prefix_names_the_version_null_too(client: S3Client) -> None:
+    """Where versioning is suspended, S3 puts a marker more for a deletion that names none."""
+    held = {"Key": "p/1", "VersionId": "null"}
+    with Stubber(client) as stub:
+        stub.add_response(
+            "list_object_versions", {"Versions": [held], "DeleteMarkers": [held | {"Key": "p/2"}], "IsTruncated": False}
+        )
+        named = {"Bucket": "output", "Delete": {"Objects": [held, held | {"Key": "p/2"}], "Quiet": True}}
+        stub.add_response("delete_objects", {}, named)
+        assert S3Objects(client).delete_prefix("output", "p/", FakeDeadline())
+        stub.assert_no_pending_responses()
+
+
 def test_objects_that_s3_kept_in_a_deletion_are_for_later(client: S3Client) -> None:
     with Stubber(client) as stub:
         versions = [{"Key": "p/1", "VersionId": "null"}]

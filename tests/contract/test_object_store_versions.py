@@ -6,6 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from batchdrop.adapters.s3 import S3Objects
@@ -136,3 +137,21 @@ def test_a_bucket_that_cannot_be_listed_is_never_the_uploaders_fault(
         stub.add_client_error("list_object_versions", code, http_status_code=403 if code == "AccessDenied" else 503)
         with pytest.raises(kind):
             store.list_versions("input")
+
+
+def test_a_pass_whose_place_s3_does_not_take_begins_anew(s3: S3Client) -> None:
+    store, cursor = S3Objects(s3, part_bytes=PART, page=PAGE), VersionCursor("a.jsonl", "gone")
+    every = {"Bucket": "input", "MaxKeys": PAGE}
+    with Stubber(s3) as stub:
+        at = every | {"KeyMarker": "a.jsonl", "VersionIdMarker": "gone"}
+        stub.add_client_error("list_object_versions", "InvalidArgument", http_status_code=400, expected_params=at)
+        stub.add_response("list_object_versions", {"IsTruncated": False}, every)
+        assert store.list_versions("input", cursor).cursor is None
+        stub.assert_no_pending_responses()
+
+
+def test_a_refusal_that_is_not_of_a_place_is_not_asked_for_again(s3: S3Client) -> None:
+    with Stubber(s3) as stub:
+        stub.add_client_error("list_object_versions", "InvalidArgument", http_status_code=400)
+        with pytest.raises(ClientError):
+            S3Objects(s3).list_versions("input")

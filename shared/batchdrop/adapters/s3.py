@@ -105,13 +105,16 @@ class S3Objects(S3Uploads, S3Versions):
             while True:
                 # From the start each time: what a marker names would be gone.
                 page = self._client.list_object_versions(Bucket=bucket, Prefix=prefix, MaxKeys=self._page)
-                found = [(one["Key"], one["VersionId"]) for one in page.get("Versions", [])]
-                found += [(one["Key"], one["VersionId"]) for one in page.get("DeleteMarkers", [])]
+                # "null" is named too: without it, a bucket whose versioning is suspended only gets a marker more.
+                found: list[ObjectIdentifierTypeDef] = [
+                    {"Key": one["Key"], "VersionId": one["VersionId"]}
+                    for one in (*page.get("Versions", []), *page.get("DeleteMarkers", []))
+                ]
                 if not found:
                     return True
                 if deadline.remaining() < DELETE_PAGE_SECONDS:
                     return False
-                self._delete_page(bucket, [_identified(*one) for one in found])
+                self._delete_page(bucket, found)
                 if not page["IsTruncated"]:
                     return True
 
@@ -140,12 +143,6 @@ class S3Objects(S3Uploads, S3Versions):
         # What brought us here matters more; the bucket's lifecycle takes what stays.
         with suppress(BatchdropError):
             self.abort_upload(bucket, key, upload_id)
-
-
-def _identified(key: str, version_id: str) -> ObjectIdentifierTypeDef:
-    if real_version(version_id) is None:
-        return {"Key": key}
-    return {"Key": key, "VersionId": version_id}
 
 
 def _parts(blocks: Iterable[bytes], size: int) -> Iterator[bytes]:

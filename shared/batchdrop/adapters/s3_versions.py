@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NotRequired, TypedDict
 
+from botocore.exceptions import ClientError
+
+from batchdrop.adapters.aws import code_of
 from batchdrop.adapters.s3_conditions import bare, real_version
 from batchdrop.adapters.s3_errors import writing
 from batchdrop.core.housekeeping import VersionCursor
@@ -11,6 +14,7 @@ from batchdrop.ports import Version, VersionPage
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ListObjectVersionsOutputTypeDef
 
 
 class _Markers(TypedDict):
@@ -25,9 +29,13 @@ class S3Versions:
     _page: int
 
     def list_versions(self, bucket: str, cursor: VersionCursor | None = None) -> VersionPage:
-        # Not "reading": a bucket that may not be listed is the operator's to mend, not the uploader's.
-        with writing(f"s3://{bucket}"):
-            answer = self._client.list_object_versions(Bucket=bucket, MaxKeys=self._page, **_markers(cursor))
+        try:
+            answer = self._listed(bucket, cursor)
+        except ClientError as error:
+            if cursor is None or code_of(error) != "InvalidArgument":
+                raise
+            # What S3 says to a marker whose version is gone by now is not documented: the pass begins anew.
+            answer = self._listed(bucket, None)
         found = tuple(
             Version(
                 key=one["Key"],
@@ -41,6 +49,11 @@ class S3Versions:
         if not answer["IsTruncated"]:
             return VersionPage(found, None)
         return VersionPage(found, VersionCursor(answer["NextKeyMarker"], answer.get("NextVersionIdMarker", "")))
+
+    def _listed(self, bucket: str, cursor: VersionCursor | None) -> ListObjectVersionsOutputTypeDef:
+        # Not "reading": a bucket that may not be listed is the operator's to mend, not the uploader's.
+        with writing(f"s3://{bucket}"):
+            return self._client.list_object_versions(Bucket=bucket, MaxKeys=self._page, **_markers(cursor))
 
 
 def _markers(cursor: VersionCursor | None) -> _Markers:
