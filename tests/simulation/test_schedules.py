@@ -12,7 +12,7 @@ from tests.simulation.tally import Tally
 
 pytestmark = [pytest.mark.slow, pytest.mark.no_cover]
 
-SCHEDULES = knob("SIMULATED_SCHEDULES", 10_000)
+SCHEDULES = knob("SIMULATED_SCHEDULES", 10_200)
 FIRST = knob("SIMULATED_FIRST", 0)
 SEED = knob("SIMULATED_SEED", -1)
 SLICES = 20  #: so that every worker has some
