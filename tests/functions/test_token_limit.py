@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from batchdrop.core import retrying
+from batchdrop.core import creates, retrying
 from tests.functions.stack import INPUT, Stack
 
 pytestmark = pytest.mark.no_cover
@@ -20,7 +20,9 @@ TIMES = int(os.environ.get("CROWDED_TIMES", "5"))
 
 @pytest.fixture
 def crowded(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
-    monkeypatch.setattr(retrying, "FIRST_WAIT", 0)  # the clock is the real one
+    # The clock is the real one, and a tick takes no minute.
+    monkeypatch.setattr(retrying, "FIRST_WAIT", 0)
+    monkeypatch.setattr(creates, "BURST", 10_000)
     stack.openai.configure(token_limits={MODEL: LIMIT})
     yield stack
     stack.openai.configure(token_limits={})
