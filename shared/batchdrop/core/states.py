@@ -12,7 +12,7 @@ class JobState(StrEnum):
     RUNNING = "running"  #: batches are bought, fetched and joined
     ASSEMBLING = "assembling"  #: every chunk is joined; the outputs are being put together
     COMPLETED = "completed"  #: the results are in place, even if every request failed
-    FAILED = "failed"  #: nothing was bought; ``reason`` says why
+    FAILED = "failed"  #: nothing was bought, or its input is gone; ``reason`` says why
     CANCELLED = "cancelled"  #: on request; what was finished is in place
 
 
