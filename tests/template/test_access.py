@@ -65,7 +65,7 @@ ALLOWED = {
         f"{OUTPUT}/*": WRITE | {"s3:ListMultipartUploadParts"},
         f"{OUTPUT}/*.parts/*": {"s3:DeleteObjectVersion"},
         WORK: {"s3:ListBucket", "s3:ListBucketVersions"},
-        f"{WORK}/*": {"s3:AbortMultipartUpload", "s3:DeleteObjectVersion", "s3:GetObject", "s3:PutObject"},
+        f"{WORK}/*": WRITE | {"s3:DeleteObjectVersion"},
         TABLE: LEDGER,
         SECRET: KEY,
         POLLER: {"lambda:InvokeFunction"},
