@@ -53,9 +53,10 @@ class Module:
                 yield name
 
     def attributes(self) -> Iterator[tuple[str, ...]]:
-        """The dotted names that it gets at, called or handed on."""
+        """The dotted names that it gets at, called or handed on, each as far as it goes."""
+        inner = {id(node.value) for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)}
         for node in ast.walk(self.tree):
-            if isinstance(node, ast.Attribute):
+            if isinstance(node, ast.Attribute) and id(node) not in inner:
                 yield dotted(node)
 
     def functions(self) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

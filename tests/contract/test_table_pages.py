@@ -67,3 +67,20 @@ def test_a_query_that_is_refused_is_an_error_as_any_other() -> None:
         table = DynamoDBTable(boto3.client("dynamodb", region_name="us-east-1"), "no-such-table")
         with pytest.raises(ClientError, match="ResourceNotFound"):
             list(table.query("j"))
+
+
+def test_items_are_read_as_they_are_and_only_the_index_may_lag() -> None:
+    """Who asks whether a batch is anybody's must see what was written a moment ago."""
+    with mock_aws():
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        client.create_table(**SCHEMA)  # type: ignore[arg-type]
+        asked: list[tuple[str, bool]] = []
+        for call in ("GetItem", "Query"):
+            client.meta.events.register(
+                f"provide-client-params.dynamodb.{call}",
+                lambda params, model, **_: asked.append((model.name, params.get("ConsistentRead", False))),
+            )
+        table = DynamoDBTable(client, "batchdrop")
+        table.get(Key("j", "a"))
+        assert (list(table.query("j")), list(table.query("j", "b")), list(table.due())) == ([], [], [])
+    assert asked == [("GetItem", True), ("Query", True), ("Query", True), ("Query", False)]

@@ -14,7 +14,7 @@ from batchdrop.core.errors import RetryLater
 from batchdrop.core.model import Batch
 from batchdrop.core.open_items import OpenItems
 from batchdrop.core.states import BatchState
-from batchdrop.usecases import budget
+from batchdrop.usecases import audit, budget
 from batchdrop.usecases.budget import Budget
 from tests import samples
 from tests.fakes.clock import FakeClock, FakeDeadline
@@ -80,15 +80,17 @@ def test_a_tick_asks_once_for_a_batch_of_23_hours_behind_ten_thousand_that_are_d
     later = made((old.created_at + number * 8 for number in range(1, 10_001)), "done")
     done = [dataclasses.replace(one, status="completed") for one in later]
     world.api = LongList([old, *done])  # type: ignore[assignment]
-    asked = []
+    asked, most = [], 0
     for _ in range(11):
         world.api.calls.clear()
         seen = tick(world)
         asked.append(world.api.calls.total() - seen.audited.pages)
+        most = max(most, world.api.calls.total())
         assert seen.unseen == 0
         world.clock.advance(minutes=1)
     assert set(asked) == {0, 1}, "nothing between the rounds"
     assert sum(asked) <= 3, "every five minutes"
+    assert most <= 1 + audit.PAGES, "with what the audit looks through"
 
 
 @pytest.fixture(scope="module")
