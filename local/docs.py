@@ -24,8 +24,8 @@ _HEAD = """# Codes and states
 
 What each code means, as a user meets it, and what to do. Written by `make docs` from `core/codes`.
 """
-_FILES = """The job is `failed`; nothing was bought, unless the input was removed while it ran. `code` and `reason` stand in
-`status.json`, in the table and in the event."""
+_FILES = """The job is `failed`; nothing was bought, unless the input was removed while it ran. `code` and `reason`
+stand in `status.json`, in the table and in the event."""
 _LINES = """All others are run. The line has its place in `results.jsonl` (`error.code`, `error.message`) and one in
 `errors.jsonl` (`code`, `reason`)."""
 _REQUESTS = """In the same two places. A request that was answered with an error keeps the provider's own code, or
