@@ -14,8 +14,6 @@ import msgspec
 
 _Role = Literal["system", "developer", "user", "assistant", "tool", "function"]
 _Dimensions = Annotated[int, msgspec.Meta(ge=1, le=3_072)]
-
-
 _Penalty = Annotated[float, msgspec.Meta(ge=-2, le=2)]
 _Temperature = Annotated[float, msgspec.Meta(ge=0, le=2)]
 _Share = Annotated[float, msgspec.Meta(ge=0, le=1)]

@@ -32,8 +32,8 @@ async def send(
     broken = fault if fault is not None and fault.do in ("cut", "short") and start + fault.at < end else None
     if broken is not None:
         end = start + broken.at
-    if broken is not None and broken.do == "short":
-        response.content_length = end - start
+        if broken.do == "short":
+            response.content_length = end - start
     await response.prepare(request)
     await _write(response, stored, start, end)
     if broken is not None and broken.do == "cut":
